@@ -1,0 +1,1 @@
+"""toolflow-graph: natural, coherent multi-turn tool-calling dialogues from a catalog of tools."""

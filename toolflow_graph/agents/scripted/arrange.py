@@ -1,0 +1,282 @@
+"""The skeleton of a plan: which requests are made of which tools, in which order, with which complications.
+
+Nothing here draws values or words; a skeleton exists when the drawn tools bear the patterns that are due.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from toolflow_graph.agents.roles import Brief
+from toolflow_graph.agents.scripted.sense import Link, find_links, sense, words_of
+from toolflow_graph.errors import PlanError
+from toolflow_graph.frames import parse_frame
+from toolflow_graph.types import Pattern, Tool
+
+__all__ = ["Step", "arrange"]
+
+_COMPLICATIONS: tuple[Pattern, ...] = ("search_tools", "tool_error", "missing_parameter", "correction")
+
+
+@dataclass
+class Step:
+    """One request in the making; `links` say which earlier results feed which parameters of which tool."""
+
+    patterns: list[Pattern]
+    tools: list[Tool] = field(default_factory=list)
+    links: dict[str, list[Link]] = field(default_factory=dict)
+    twice: bool = False
+
+    def label(self) -> tuple[Pattern, ...]:
+        """Return the patterns; a plain `single` gives way to the complication that it carries."""
+        plain = [p for p in self.patterns if p != "single"]
+        return tuple(plain or self.patterns)
+
+
+def arrange(brief: Brief, tools: Sequence[Tool], rng: random.Random) -> list[Step]:
+    """Return the steps of a plan over `tools`; raises `PlanError` when they do not bear `brief.patterns`."""
+    return _Arranger(brief, tools, rng).run()
+
+
+class _Arranger:
+    def __init__(self, brief: Brief, tools: Sequence[Tool], rng: random.Random) -> None:
+        self.brief = brief
+        self.rng = rng
+        self.due = brief.patterns
+        self.tools = rng.sample(list(tools), len(tools))
+        self.steps: list[Step] = []
+        self.used: dict[str, Tool] = {}
+        self.wanted = rng.randint(*brief.requests)
+        self.home = ""
+
+    def run(self) -> list[Step]:
+        self._lay_calls()
+        self._complicate()
+        self._fill()
+        self._shift_topic()
+        self._weave_talk()
+        return self.steps
+
+    # What feeds a tool
+
+    def _feed(self, tool: Tool, earlier: Sequence[Tool]) -> list[Link] | None:
+        """Return the links from earlier tools that meet all needs of a tool, or None."""
+        links: list[Link] = []
+        for producer in reversed(earlier):
+            for link in find_links(tool, producer, self.brief.edges):
+                if all(link.parameter != known.parameter for known in links):
+                    links.append(link)
+        unmet = set(sense(tool).needs) - {link.parameter for link in links}
+        return None if unmet and "phrasings" not in tool.inferred else links
+
+    def _stands_alone(self, tool: Tool) -> bool:
+        return self._feed(tool, ()) is not None and bool(standalone_frames(tool))
+
+    def _free(self, fits: Callable[[Tool], bool]) -> list[Tool]:
+        return [tool for tool in self.tools if tool.name not in self.used and fits(tool)]
+
+    def _add(self, step: Step) -> Step:
+        self.steps.append(step)
+        for tool in step.tools:
+            self.used[tool.name] = tool
+        if step.tools and not self.home:
+            self.home = step.tools[0].domain
+        return step
+
+    # The requests that call tools
+
+    def _lay_calls(self) -> None:
+        if "sequential" in self.due:
+            self._add_sequential()
+        if "parallel" in self.due:
+            self._add_parallel()
+        if "single" in self.due and not self._add_single():
+            raise PlanError("no tool is left for a plain request")
+
+    def _add_sequential(self) -> None:
+        heads = self._free(self._stands_alone)
+        chains: list[tuple[list[Tool], dict[str, list[Link]]]] = []
+        for head in heads:
+            for second in self._free(lambda tool, head=head: tool is not head):  # type: ignore[misc]
+                links = self._feed(second, [head])
+                if not links:
+                    continue
+                chains.append(([head, second], {second.name: links}))
+        if not chains:
+            raise PlanError("no tool takes what another one returns")
+        # A chain that ends in something done reads better than one that undoes what was just looked up.
+        weights = [3.0 if sense(chain[-1]).action in ("create", "update", "read") else 1.0 for chain, _ in chains]
+        tools, feeding = self.rng.choices(chains, weights)[0]
+        self._add(Step(["sequential"], tools, feeding))
+
+    def _add_parallel(self) -> None:
+        free = self._free(self._stands_alone)
+        pairs = [
+            (a, b)
+            for i, a in enumerate(free)
+            for b in free[i + 1 :]
+            if not find_links(a, b, self.brief.edges) and not find_links(b, a, self.brief.edges)
+        ]
+        if pairs:
+            self._add(Step(["parallel"], list(self.rng.choice(pairs))))
+            return
+        repeatable = [tool for tool in self.tools if self._stands_alone(tool) and changeable(tool)]
+        fresh = [tool for tool in repeatable if tool.name not in self.used]
+        if not (fresh or repeatable):
+            raise PlanError("no two calls can go out together")
+        tool = self.rng.choice(fresh or repeatable)
+        self._add(Step(["parallel"], [tool, tool], twice=True))
+
+    def _add_single(self, fits: Callable[[Tool], bool] = lambda tool: True) -> Step | None:
+        candidates = self._free(lambda tool: self._stands_alone(tool) and fits(tool))
+        if candidates:
+            return self._add(Step(["single"], [self.rng.choice(candidates)]))
+        return None
+
+    def _add_dependent(self, fits: Callable[[Tool], bool] = lambda tool: True) -> Step | None:
+        """Add a request that goes on from an earlier result; it is a sequential one."""
+        earlier = list(self.used.values())
+        candidates = []
+        for tool in self._free(fits):
+            links = self._feed(tool, earlier)
+            if links and not self._ended(links):
+                candidates.append((tool, links))
+        if not candidates:
+            return None
+        tool, links = self.rng.choice(candidates)
+        return self._add(Step(["sequential"], [tool], {tool.name: links}))
+
+    def _ended(self, links: Sequence[Link]) -> bool:
+        """Say whether something that a link leads to was cancelled or deleted earlier."""
+        gone = {p for tool in self.used.values() if sense(tool).action == "end" for p in sense(tool).ids}
+        return any(link.parameter in gone for link in links)
+
+    # Complications
+
+    def _complicate(self) -> None:
+        for pattern in _COMPLICATIONS:
+            if pattern not in self.due:
+                continue
+            fits = _FITS[pattern]
+            hosts = [s for s in self.steps if self._can_host(s, pattern)]
+            plain = [s for s in hosts if s.patterns != ["single"]]
+            if plain and self.rng.random() < 0.5:
+                self.rng.choice(plain).patterns.append(pattern)
+                continue
+            step = self._add_single(fits)
+            if step is None and "sequential" in self.due and pattern != "search_tools":
+                step = self._add_dependent(fits)
+            if step is None and hosts:
+                step = self.rng.choice(plain or hosts)
+                if step.patterns == ["single"] and sum(s.patterns == ["single"] for s in self.steps) == 1 and (
+                    "single" in self.due
+                ):
+                    raise PlanError(f"no tool is left for {pattern!r}")
+            if step is None:
+                raise PlanError(f"no drawn tool bears {pattern!r}")
+            step.patterns.append(pattern)
+
+    def _can_host(self, step: Step, pattern: Pattern) -> bool:
+        if "parallel" in step.patterns or any(p in step.patterns for p in _COMPLICATIONS) or not step.tools:
+            return False
+        if pattern == "search_tools" and len(step.tools) != 1:
+            return False
+        return _FITS[pattern](step.tools[-1])
+
+    # Length, topic and talk
+
+    def _fill(self) -> None:
+        talk = sum(p in self.due for p in ("chitchat", "irrelevant", "missing_function", "topic_shift"))
+        while len(self.steps) + talk < self.wanted:
+            step = None
+            if "sequential" in self.due and self.rng.random() < 0.8:
+                step = self._add_dependent()
+            if step is None and "single" in self.due:
+                step = self._add_single()
+            if step is None:
+                return
+
+    def _shift_topic(self) -> None:
+        if "topic_shift" not in self.due:
+            return
+        nearby = {self.home, *self._neighbours(self.home)}
+        far = [t for t in self.brief.tools.values() if t.domain not in nearby and t.name not in self.used]
+        candidates = [t for t in far if self._stands_alone(t)]
+        if not candidates:
+            far_step = [s for s in self.steps[1:] if s.tools and s.tools[0].domain not in nearby]
+            if not far_step:
+                raise PlanError("no drawn tool is from another field")
+            far_step[0].patterns.append("topic_shift")
+            return
+        if not self.steps:
+            raise PlanError("there is no topic to shift from")
+        self._add(Step(["topic_shift"], [self.rng.choice(candidates)]))
+
+    def _neighbours(self, domain: str) -> tuple[str, ...]:
+        speech = self.brief.domains.get(domain)
+        return speech.neighbours if speech is not None else ()
+
+    def _weave_talk(self) -> None:
+        """Put the requests that call nothing between the others; never before the first of them, if there is one."""
+        order: list[Pattern] = ["missing_function", "irrelevant", "chitchat"]
+        for pattern in order:
+            if pattern in self.due:
+                last = len(self.steps)
+                place = self.rng.randint(min(1, last), last)
+                if pattern == "missing_function" and self.rng.random() < 0.6:
+                    place = last
+                self.steps.insert(place, Step([pattern]))
+        if not self.steps:
+            raise PlanError("no pattern is due; give at least one")
+
+
+def standalone_frames(tool: Tool) -> list[str]:
+    """Return the request frames in which every required parameter can be said."""
+    if tool.phrasings is None:
+        return []
+    return [f for f in tool.phrasings.requests if set(tool.required) <= _roots(parse_frame(f).paths())]
+
+
+def _roots(paths: set[str]) -> set[str]:
+    return {path.split(".")[0] for path in paths}
+
+
+def askable(tool: Tool) -> list[str]:
+    """Return the required parameters that a user may forget, and that some frame can leave out."""
+    phrasings = tool.phrasings
+    if phrasings is None:
+        return []
+    return [
+        name
+        for name in phrasings.asks
+        if name in tool.required and any(name in parse_frame(frame).droppable() for frame in phrasings.requests)
+    ]
+
+
+def changeable(tool: Tool) -> list[str]:
+    """Return the parameters that a user may correct."""
+    return list(tool.phrasings.changes) if tool.phrasings is not None else []
+
+
+def correctable(tool: Tool) -> bool:
+    """Say whether a corrected call can simply be made again: it has changed nothing."""
+    return bool(changeable(tool)) and sense(tool).action in ("read", "compute", "update")
+
+
+def failable(tool: Tool) -> bool:
+    """Say whether the tool has a way to fail."""
+    return tool.phrasings is not None and bool(tool.phrasings.errors)
+
+
+def alike(one: Tool, other: Tool) -> bool:
+    """Say whether two tools do much the same, by the words of their names."""
+    a, b = set(words_of(one.name)), set(words_of(other.name))
+    return len(a & b) * 2 > len(a | b) - 1 or (words_of(one.name)[1:] == words_of(other.name)[1:])
+
+
+_FITS: dict[Pattern, Callable[[Tool], bool]] = {
+    "missing_parameter": lambda tool: bool(askable(tool)),
+    "correction": correctable,
+    "tool_error": failable,
+    "search_tools": lambda tool: tool.phrasings is not None,
+}

@@ -1,0 +1,599 @@
+"""Turns the steps of a skeleton into calls with values and into the acts that user and assistant play."""
+
+import random
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from toolflow_graph.agents.roles import Brief
+from toolflow_graph.agents.scripted.arrange import Step, alike, askable, changeable, correctable, standalone_frames
+from toolflow_graph.agents.scripted.phrasing import usable_frame
+from toolflow_graph.agents.scripted.sense import Link, sense
+from toolflow_graph.agents.scripted.speech import bank, pairs
+from toolflow_graph.agents.scripted.text import Manner, draw_manner
+from toolflow_graph.errors import PlanError
+from toolflow_graph.frames import Frame, parse_frame
+from toolflow_graph.types import JSON, ErrorPhrasing, Pattern, PlannedRequest, Tool
+from toolflow_graph.values import coherent, draw_value, kind_of
+
+__all__ = ["Composer"]
+
+_SHARED_KINDS = frozenset({"city", "country", "date", "currency"})
+_OWN_NAME = ("passenger", "guest", "customer", "patient", "applicant", "account", "member", "attendee", "traveller", "student")
+_CONNECTIVES = ("And", "Also,", "Plus,", "Then", "Oh, and", "And while you're at it,", "On top of that,", "At the same time,",
+                "And one more thing:", "Apart from that,", "And then", "Along with that,", "Besides that,", "And separately,")
+
+
+class Composer:
+    """Collects the calls and acts of one dialogue; values that were said are kept for later requests."""
+
+    def __init__(self, brief: Brief, today: date, name: str, rng: random.Random) -> None:
+        """Keep what the plan is made from, and draw the user's manner."""
+        self.brief = brief
+        self.today = today
+        self.name = name
+        self.rng = rng
+        self.manner: Manner = draw_manner(brief.rng("manner"))
+        self.calls: list[JSON] = []
+        self.acts: list[JSON] = []
+        self.said: dict[str, Any] = {}
+        self.made: dict[str, int] = {}
+        self.request = -1
+        self.domain = ""
+        self.spoken: set[str] = set()
+        self._pending: Sequence[JSON] = ()
+
+    # The outside
+
+    def add(self, step: Step) -> PlannedRequest:
+        """Compose one step and return it as a planned request."""
+        self.request += 1
+        first_call = len(self.calls)
+        if step.tools:
+            self.domain = step.tools[0].domain
+        self._compose(step)
+        calls = self.calls[first_call:]
+        used = tuple(dict.fromkeys(call["tool"] for call in calls if call["tool"] != "search_tools"))
+        known = {f"{c['tool']}.{p}": v for c in calls for p, v in c["arguments"].items() if not is_reference_value(v)}
+        earlier = {self._request_of(v["$from"][0]) for c in calls for v in c["arguments"].values() if is_reference_value(v)}
+        return PlannedRequest(
+            intent=self._intent(step),
+            patterns=step.label(),
+            tools=used,
+            depends_on=tuple(sorted(earlier - {self.request})),
+            known=known,
+        )
+
+    def close(self) -> None:
+        """End the dialogue, now and then with a word of thanks."""
+        if self.rng.random() < 0.15 + 0.4 * self.manner.chatty:
+            speech = self.brief.domains.get(self.domain)
+            own = list(speech.closings) if speech is not None else []
+            user, assistant = self._fresh(own if own and self.rng.random() < 0.75 else pairs("thanks"))
+            self._user([text(user)])
+            self._assistant([text(assistant)])
+
+    def outline(self) -> JSON:
+        """Return the agenda."""
+        return {"calls": self.calls, "acts": self.acts}
+
+    def manner_words(self) -> str:
+        """Describe how the user writes."""
+        if self.manner.lower:
+            return "types quickly, all in lower case"
+        if self.manner.chatty > 0.5:
+            return "likes to explain and to chat"
+        return "to the point" if self.manner.chatty < 0.4 else "friendly and plain"
+
+    # Acts
+
+    def _user(self, parts: Sequence[JSON]) -> None:
+        self.acts.append({"by": "user", "request": self.request, "parts": list(parts)})
+
+    def _assistant(self, parts: Sequence[JSON]) -> None:
+        self.acts.append({"by": "assistant", "request": self.request, "parts": list(parts)})
+
+    def _call(self, calls: Sequence[int]) -> None:
+        self.acts.append({"by": "assistant", "request": self.request, "calls": list(calls)})
+
+    def _request_of(self, call: int) -> int:
+        return int(self.calls[call]["request"])
+
+    def _fresh(self, lines: Sequence[tuple[str, str]]) -> tuple[str, str]:
+        left = [line for line in lines if line[0] not in self.spoken] or list(lines)
+        line = self.rng.choice(left)
+        self.spoken.add(line[0])
+        return line
+
+    def _fresh_line(self, lines: Sequence[str]) -> str:
+        return self._fresh([(line, "") for line in lines])[0]
+
+    # Steps
+
+    def _compose(self, step: Step) -> None:
+        kind = step.patterns[0]
+        if kind == "chitchat":
+            self._talk("small_talk")
+        elif kind == "irrelevant":
+            self._talk("general_questions" if self.rng.random() < 0.45 else "irrelevant")
+        elif kind == "missing_function":
+            self._compose_missing_function(step)
+        elif kind == "parallel":
+            self._compose_parallel(step)
+        elif len(step.tools) > 1:
+            self._compose_chain(step)
+        else:
+            self._play(step.tools[0], step, self._lead(step.patterns), complications(step))
+
+    def _talk(self, name: str) -> None:
+        speech = self.brief.domains.get(self.domain)
+        own = list(getattr(speech, name, ())) if speech is not None else []
+        general = pairs("irrelevant" if name != "small_talk" else "small_talk")
+        use_own = bool(own) and (name == "general_questions" or self.rng.random() < 0.8)
+        user, assistant = self._fresh(own if use_own else general)
+        self._user([text(user)])
+        self._assistant([text(assistant)])
+
+    def _compose_missing_function(self, step: Step) -> None:
+        tool = self._unserved()
+        step.tools = []
+        call = self._new_call(tool, {}, counted=False)
+        said = self._draw(tool, call, [], set())
+        frame, mentioned = self._choose_frame(tool, said, set(), set())
+        self.calls[call]["arguments"] = {k: v for k, v in said.items() if k in mentioned}
+        self._user([*self._lead(step.patterns), request_part(call, frame, mentioned)])
+        phrasings = tool.phrasings
+        declines = phrasings.declines if phrasings is not None else ()
+        self._assistant([{"kind": "decline", "call": call, "frame": self.rng.choice(declines)}])
+        if self.rng.random() < 0.3 and self.manner.chatty > 0.3:
+            self._pending = [text(self._fresh_line(bank("decline_ack")))]
+
+    def _unserved(self) -> Tool:
+        """Return a tool of the catalog that nothing offered can stand in for; its field is that of the dialogue."""
+        offered = [*self.brief.tools.values()]
+        speech = self.brief.domains.get(self.domain)
+        near = {self.domain, *(speech.neighbours if speech is not None else ())}
+        fit = [
+            tool
+            for tool in self.brief.others
+            if tool.phrasings is not None
+            and tool.phrasings.declines
+            and not (sense(tool).needs and "phrasings" not in tool.inferred)
+            and standalone_frames(tool)
+            and not any(alike(tool, other) for other in offered)
+        ]
+        close = [tool for tool in fit if tool.domain in near]
+        if not fit:
+            raise PlanError("every tool of the catalog is offered; nothing is left that cannot be done")
+        return self.rng.choice(close or fit)
+
+    def _compose_parallel(self, step: Step) -> None:
+        parts = self._lead(step.patterns)
+        calls = []
+        for number, tool in enumerate(step.tools):
+            call = self._new_call(tool, {})
+            calls.append(call)
+            if number and step.twice:
+                parts.append(self._vary(tool, call, calls[0]))
+                continue
+            said = self._draw(tool, call, step.links.get(tool.name, []), set())
+            frame, mentioned = self._choose_frame(tool, said, set(), set())
+            self._settle(tool, call, said, mentioned)
+            lead = self._fresh_line(_CONNECTIVES) if number else ""
+            parts.append(request_part(call, frame, mentioned, lead))
+        self._user(parts)
+        self._call(calls)
+        self._assistant([{"kind": "answer", "call": call} for call in calls])
+        self._remember(*calls)
+
+    def _vary(self, tool: Tool, call: int, first: int) -> JSON:
+        """Ask for the same once more with one value changed."""
+        arguments = dict(self.calls[first]["arguments"])
+        options = [p for p in changeable(tool) if p in arguments and not is_reference_value(arguments[p])]
+        parameter = self.rng.choice(options or [p for p in changeable(tool)])
+        arguments[parameter] = self._other_value(tool, parameter, arguments.get(parameter))
+        self.calls[call]["arguments"] = arguments
+        frame = self.rng.choice(_AGAIN)
+        return {"kind": "again", "call": call, "parameter": parameter, "frame": frame}
+
+    def _compose_chain(self, step: Step) -> None:
+        head, second = step.tools[0], step.tools[1]
+        links = step.links[second.name]
+        chosen = sense(head).through_list(links[0].path)
+        extra = complications(step)
+        if chosen or extra or self.rng.random() < 0.35:
+            self._play(head, step, self._lead(step.patterns), [])
+            self._play(second, step, self._lead_on(), extra)
+            return
+        first = self._new_call(head, {})
+        said = self._draw(head, first, [], set())
+        frame, mentioned = self._choose_frame(head, said, set(), set())
+        self._settle(head, first, said, mentioned)
+        parts = [*self._lead(step.patterns), request_part(first, frame, mentioned)]
+        self.made[head.name] = first
+        call = self._new_call(second, {})
+        said = self._draw(second, call, links, set())
+        frame, mentioned = self._choose_frame(second, said, bound_by(links), set())
+        self._settle(second, call, said, mentioned)
+        parts.append(request_part(call, frame, mentioned, self._fresh_line(_CONNECTIVES)))
+        self._user(parts)
+        self._call([first])
+        self._call([call])
+        self._assistant([{"kind": "answer", "call": first}, {"kind": "answer", "call": call}])
+        self._remember(first, call)
+
+    # One call with its complications
+
+    def _play(self, tool: Tool, step: Step, lead: list[JSON], extra: Sequence[Pattern]) -> None:
+        links = step.links.get(tool.name, [])
+        pick = self._pick_part(links)
+        missing = self._choose_missing(tool, links) if "missing_parameter" in extra else set()
+        call = self._new_call(tool, {})
+        error = self._choose_error(tool, links, missing) if "tool_error" in extra else None
+        must = {error.about} if error is not None and error.about else set()
+        said = self._draw(tool, call, links, must | missing)
+        frame, mentioned = self._choose_frame(tool, said, bound_by(links), missing, must)
+        self._settle(tool, call, said, mentioned | missing)
+        parts = [*lead, *([pick] if pick else []), request_part(call, frame, mentioned, "" if not pick else pick_joiner(self.rng))]
+        self._user(parts)
+        for parameter in sorted(missing):
+            self._assistant([self._ask_part(tool, call, parameter)])
+            self._user([{"kind": "give", "call": call, "parameter": parameter}])
+        if "search_tools" in extra:
+            self._search(tool)
+        self._call([call])
+        if error is not None:
+            call, gave_up = self._fail(tool, call, error)
+            if gave_up:
+                return
+        else:
+            note = [text(self._fresh_line(bank("found_tool")))] if "search_tools" in extra and self.rng.random() < 0.5 else []
+            self._assistant([*note, {"kind": "answer", "call": call}])
+        self._remember(call)
+        if "correction" in extra:
+            self._correct(tool, call)
+
+    def _search(self, tool: Tool) -> None:
+        found = [tool.name]
+        others = [t.name for t in self.brief.others if t.domain == tool.domain and t.name != tool.name][:40]
+        found += self.rng.sample(others, min(2, len(others)))
+        self.rng.shuffle(found)
+        query = tool.description.split(".")[0].split(",")[0].strip()
+        query = query[:1].lower() + query[1:]
+        call = self._new_call(None, {"query": query}, found=found)
+        self._call([call])
+
+    def _fail(self, tool: Tool, call: int, error: ErrorPhrasing) -> tuple[int, bool]:
+        """Let a call fail; return the call that stands in its place, and whether it was given up."""
+        self.calls[call]["fails"] = error.message
+        told = {"kind": "error", "call": call, "frame": self.rng.choice(error.told)}
+        if error.about:
+            again = self._new_call(tool, dict(self.calls[call]["arguments"]))
+            value = self._other_value(tool, error.about, self.calls[call]["arguments"][error.about])
+            self.calls[again]["arguments"][error.about] = value
+            self.said[error.about] = value
+            self._assistant([told])
+            self._user([{"kind": "give", "call": again, "parameter": error.about}])
+            self._call([again])
+            self._assistant([{"kind": "answer", "call": again}])
+            return again, False
+        again = self._new_call(tool, dict(self.calls[call]["arguments"]))
+        roll = self.rng.random()
+        if roll < 0.45:
+            self._call([again])
+            self._assistant([text(self._fresh_line(bank("retry_told"))), {"kind": "answer", "call": again}])
+            return again, False
+        if roll < 0.75:
+            self._assistant([told, text(self._fresh_line(_OFFERS_RETRY))])
+            self._user([text(self._fresh_line(_ACCEPTS_RETRY))])
+            self._call([again])
+            self._assistant([{"kind": "answer", "call": again}])
+            return again, False
+        self.calls[again]["fails"] = error.message
+        self._call([again])
+        self._assistant([told, text(self._fresh_line(bank("give_up")))])
+        self._pending = [text(self._fresh_line(bank("give_up_ack")))]
+        return again, True
+
+    def _correct(self, tool: Tool, call: int) -> None:
+        arguments = dict(self.calls[call]["arguments"])
+        options = [p for p in changeable(tool) if p in arguments and not is_reference_value(arguments[p])]
+        if not options:
+            raise PlanError(f"nothing that was said can be corrected in {tool.name!r}")
+        parameter = self.rng.choice(options)
+        arguments[parameter] = self._other_value(tool, parameter, arguments[parameter])
+        again = self._new_call(tool, arguments)
+        self.said[parameter] = arguments[parameter]
+        phrasings = tool.phrasings
+        frames = phrasings.changes[parameter] if phrasings is not None else ()
+        self._user(
+            [
+                {
+                    "kind": "change",
+                    "call": again,
+                    "parameter": parameter,
+                    "frame": self.rng.choice(frames),
+                    "lead": self._fresh_line(bank("corrections")) if self.rng.random() < 0.5 else "",
+                }
+            ]
+        )
+        self._call([again])
+        self._assistant([{"kind": "answer", "call": again}])
+        self._remember(again)
+
+    # Parts
+
+    def _lead(self, patterns: Sequence[Pattern]) -> list[JSON]:
+        """What a user says before a request: the situation at first, later a reaction or a change of subject."""
+        parts, self._pending = list(self._pending), ()
+        speech = self.brief.domains.get(self.domain)
+        if not self.acts:
+            openers = speech.openers if speech is not None else ()
+            if openers and self.rng.random() < 0.25 + 0.5 * self.manner.chatty:
+                parts.append(text(self._fresh_line(openers)))
+            return parts
+        if "topic_shift" in patterns:
+            parts.append({**text(self._fresh_line(bank("transitions"))), "leads": True})
+            return parts
+        return parts or self._lead_on()
+
+    def _lead_on(self) -> list[JSON]:
+        if self.rng.random() < 0.15 + 0.35 * self.manner.chatty:
+            return [{**text(self._fresh_line(bank("reactions"))), "leads": True}]
+        return []
+
+    def _pick_part(self, links: Sequence[Link]) -> JSON | None:
+        """Point at the item of a list that the request is about, unless that was done before."""
+        for link in links:
+            call = self.made.get(link.producer)
+            if call is None:
+                continue
+            tool = self.brief.tools[link.producer]
+            if sense(tool).through_list(link.path) and "picked" not in self.calls[call]:
+                self.calls[call]["picked"] = self.rng.choice((0, 0, 0, 1, 1, 2))
+                return {"kind": "pick", "call": call}
+        return None
+
+    def _ask_part(self, tool: Tool, call: int, parameter: str) -> JSON:
+        phrasings = tool.phrasings
+        frames = phrasings.asks.get(parameter, ()) if phrasings is not None else ()
+        return {"kind": "ask", "call": call, "parameter": parameter, "frame": self.rng.choice(frames) if frames else ""}
+
+    # Values
+
+    def _new_call(self, tool: Tool | None, arguments: JSON, *, found: Sequence[str] = (), counted: bool = True) -> int:
+        call: JSON = {"tool": tool.name if tool is not None else "search_tools", "arguments": arguments, "request": self.request}
+        if found:
+            call["found"] = list(found)
+        if not counted:
+            call["never"] = True
+        self.calls.append(call)
+        return len(self.calls) - 1
+
+    def _remember(self, *calls: int) -> None:
+        for call in calls:
+            self.made[self.calls[call]["tool"]] = call
+
+    def _draw(self, tool: Tool, call: int, links: Sequence[Link], must: set[str]) -> JSON:
+        """Draw a value for every parameter that could be said; those fed by earlier results become references."""
+        properties = tool.parameters.get("properties", {})
+        fed = {}
+        for link in links:
+            producer = self.made.get(link.producer)
+            if producer is not None:
+                fed[link.parameter] = {"$from": [producer, link.path]}
+        self.calls[call]["arguments"] = fed
+        values: JSON = {}
+        for name, schema in properties.items():
+            if name in fed:
+                continue
+            if name not in tool.required and name not in must and name in sense(tool).ids:
+                continue
+            values[name] = self._value(tool, name, schema)
+        return dict(coherent(values, tool.parameters, self.rng))
+
+    def _value(self, tool: Tool, name: str, schema: JSON) -> Any:
+        kind = kind_of(name, schema)
+        if name in self.said and self.rng.random() < 0.85 and fits(schema, self.said[name]):
+            return self.said[name]
+        if kind == "person" and any(word in name.lower() for word in _OWN_NAME):
+            return self.name
+        if kind in _SHARED_KINDS and self.rng.random() < 0.6:
+            for earlier, value in reversed(self.said.items()):
+                if kind_of(earlier, {"type": "string"}) == kind and fits(schema, value):
+                    return value
+        return draw_value(name, schema, self.rng, self.today)
+
+    def _other_value(self, tool: Tool, name: str, value: Any) -> Any:
+        schema = tool.parameters["properties"][name]
+        for _ in range(20):
+            other = draw_value(name, schema, self.rng, self.today)
+            if other != value:
+                return other
+        raise PlanError(f"{tool.name!r} admits only one value for {name!r}")
+
+    def _choose_missing(self, tool: Tool, links: Sequence[Link]) -> set[str]:
+        options = [name for name in askable(tool) if name not in bound_by(links)]
+        if not options:
+            raise PlanError(f"nothing can be left out in a request to {tool.name!r}")
+        return {self.rng.choice(options)}
+
+    def _choose_error(self, tool: Tool, links: Sequence[Link], missing: set[str]) -> ErrorPhrasing:
+        errors = tool.phrasings.errors if tool.phrasings is not None else ()
+        bound = bound_by(links) | missing
+        fit = [e for e in errors if e.about not in bound and (e.about is None or self._can_say(tool, e.about))]
+        if not fit:
+            raise PlanError(f"{tool.name!r} has no way to fail here")
+        return self.rng.choice(fit)
+
+    def _can_say(self, tool: Tool, parameter: str) -> bool:
+        phrasings = tool.phrasings
+        if phrasings is None or len(tool.parameters["properties"][parameter].get("enum", (1, 2))) < 2:
+            return False
+        return any(parameter in parse_frame(frame).paths() for frame in phrasings.requests)
+
+    def _choose_frame(
+        self, tool: Tool, values: JSON, bound: set[str], missing: set[str], must: set[str] = frozenset()  # type: ignore[assignment]
+    ) -> tuple[str, set[str]]:
+        """Draw a request frame and the parameters that it will mention."""
+        phrasings = tool.phrasings
+        frames = phrasings.requests if phrasings is not None else ()
+        required = set(tool.required)
+        usable: list[tuple[str, set[str]]] = []
+        for source in self.rng.sample(list(frames), len(frames)):
+            frame = parse_frame(source)
+            optional = [n for n in values if n not in required and n not in must and n not in frame.fixed()]
+            dropped = {n for n in optional if self.rng.random() < 0.5}
+            dropped |= {n for n in optional if n not in dropped and self._unsayable(tool, n, values[n])}
+            pointed = self._pointed_at(frame, values, required) - must
+            said = (set(values) - missing - dropped - pointed) & reachable(frame)
+            if not usable_frame(frame, said, bound, missing):
+                continue
+            mentioned = {path.split(".")[0] for path in frame.said(sayable_paths(frame, said))}
+            if (required - bound - missing - pointed) - mentioned or must - mentioned:
+                continue
+            return source, mentioned
+        if not usable:
+            raise PlanError(f"no request frame of {tool.name!r} can say what is needed")
+        return usable[0]
+
+    def _unsayable(self, tool: Tool, name: str, value: Any) -> bool:
+        return tool.parameters["properties"][name].get("type") == "boolean" and not value
+
+    def _pointed_at(self, frame: Frame, values: JSON, required: set[str]) -> set[str]:
+        """Return parameters that were said just before and that the frame can point back at ("there", "that day")."""
+        return {
+            name
+            for name in required
+            if name in values and self.said.get(name) == values[name] and pointable(frame, name) and self.rng.random() < 0.6
+        }
+
+    def _settle(self, tool: Tool, call: int, values: JSON, mentioned: set[str]) -> None:
+        """Fix the arguments of a call: what is fed, what is said, and the required values that are pointed at."""
+        arguments = self.calls[call]["arguments"]
+        order = list(tool.parameters.get("properties", {}))
+        for name, value in values.items():
+            if name in mentioned or name in tool.required:
+                arguments[name] = value
+                self.said.pop(name, None)
+                self.said[name] = value
+        self.calls[call]["arguments"] = {name: arguments[name] for name in order if name in arguments}
+
+    def _intent(self, step: Step) -> str:
+        if step.tools:
+            firsts = [tool.description.split(".")[0].strip() for tool in unique(step.tools)]
+            return ", then ".join(first[:1].lower() + first[1:] for first in firsts)
+        return {
+            "chitchat": "say something by the way",
+            "irrelevant": "ask something that is no matter for the tools",
+            "missing_function": "ask for something that no tool here can do",
+        }.get(step.patterns[0], "talk")
+
+
+def text(line: str) -> JSON:
+    """A part that is said as it stands."""
+    return {"kind": "text", "text": line}
+
+
+def request_part(call: int, frame: str, said: set[str], lead: str = "") -> JSON:
+    """A part that asks for a call."""
+    part: JSON = {"kind": "request", "call": call, "frame": frame, "said": sorted(said)}
+    if lead:
+        part["lead"] = lead
+    return part
+
+
+def pick_joiner(rng: random.Random) -> str:
+    """What may stand between a choice and the request that follows it."""
+    return rng.choice(("", "", "", "", "So", "And", "Then", "Now", "For that one,"))
+
+
+def complications(step: Step) -> list[Pattern]:
+    """The patterns of a step beyond its kind."""
+    return [p for p in step.patterns if p in ("missing_parameter", "tool_error", "correction", "search_tools")]
+
+
+def is_reference_value(value: Any) -> bool:
+    """Say whether an argument refers to an earlier result."""
+    return isinstance(value, dict) and set(value) == {"$from"}
+
+
+def bound_by(links: Sequence[Link]) -> set[str]:
+    """The parameters that links feed."""
+    return {link.parameter for link in links}
+
+
+def unique(tools: Sequence[Tool]) -> list[Tool]:
+    """The tools without repetitions."""
+    return list({tool.name: tool for tool in tools}.values())
+
+
+def reachable(frame: Frame) -> set[str]:
+    """The parameters that a frame has a place for."""
+    return {path.split(".")[0] for path in frame.paths()}
+
+
+def sayable_paths(frame: Frame, said: set[str]) -> set[str]:
+    """The paths of a frame whose parameters are said."""
+    return {path for path in frame.paths() if path.split(".")[0] in said}
+
+
+def pointable(frame: Frame, name: str) -> bool:
+    """Say whether a frame has other words for a parameter that is already known."""
+    return name not in frame.fixed() and name not in frame.droppable() and name in frame.paths()
+
+
+def fits(schema: JSON, value: Any) -> bool:
+    """Say whether a value may be reused under another schema of the same kind."""
+    enum = schema.get("enum")
+    if enum is not None:
+        return value in enum
+    return schema.get("type") in (None, "string") and isinstance(value, str) and "pattern" not in schema or (
+        schema.get("type") in ("integer", "number") and isinstance(value, int | float) and not isinstance(value, bool)
+        and schema.get("minimum", value) <= value <= schema.get("maximum", value)
+    )
+
+
+_AGAIN = (
+    "And the same for {value}.",
+    "Same thing for {value}, please.",
+    "And for {value} as well.",
+    "I need that for {value} too.",
+    "Do {value} as well.",
+    "{value} too, please.",
+    "Then the same again with {value}.",
+    "And once more with {value} instead.",
+    "Could you do {value} at the same time?",
+    "While you're there, {value} as well.",
+    "Both for that and for {value}.",
+    "And what about {value}?",
+)
+_OFFERS_RETRY = (
+    "Shall I try once more?",
+    "Do you want me to give it another go?",
+    "I can try again right away if you like.",
+    "Should I have another try?",
+    "Want me to run it again?",
+    "I could repeat it now, if that's all right.",
+    "Would you like another attempt?",
+    "Shall we see whether it works the second time?",
+    "I'm happy to try it again straight away.",
+    "Say the word and I'll retry.",
+)
+_ACCEPTS_RETRY = (
+    "Yes, try again.",
+    "Please do.",
+    "Go on then.",
+    "Yes please, one more time.",
+    "Sure, give it another go.",
+    "Yeah, maybe it works now.",
+    "OK, once more.",
+    "Try it again, please.",
+    "Yes, I'd rather have it done now.",
+    "Why not, go ahead.",
+    "Do, I'm not in a hurry.",
+    "Right, second time lucky.",
+    "Of course, try it.",
+    "Mm, yes, have another try.",
+    "Yes. If it fails again I'll wait.",
+)

@@ -1,0 +1,79 @@
+"""The scripted planner: from the drawn tools to a plan with an agenda of dialogue acts.
+
+The agenda (`DialoguePlan.outline`) is plain JSON. `calls` are numbered calls whose arguments are values or
+references to earlier results (`{"$from": [call, path, choice]}`). `acts` are played in order, each by the user or
+the assistant: the user says parts (requests, choices, corrections, talk), the assistant calls or says parts.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from toolflow_graph.agents.roles import Brief
+from toolflow_graph.agents.scripted.arrange import Step, arrange
+from toolflow_graph.agents.scripted.compose import Composer
+from toolflow_graph.agents.scripted.verbalise import with_phrasings
+from toolflow_graph.errors import PlanError
+from toolflow_graph.types import DialoguePlan, PlannedRequest, Scenario, Tool
+from toolflow_graph.values import draw_value
+
+__all__ = ["ScriptedPlanner"]
+
+_FIRST_DAY = datetime(2026, 1, 5)  # noqa: DTZ001 - dialogues happen in local time
+
+
+class ScriptedPlanner:
+    """Builds requests over the tools of the walk and chains them along P-R evidence."""
+
+    def accepts(self, brief: Brief) -> bool:
+        """Say whether the drawn tools bear the patterns that are due."""
+        try:
+            self._arrange(_spoken(brief))
+        except PlanError:
+            return False
+        return True
+
+    async def plan(self, brief: Brief) -> DialoguePlan:
+        """Return the plan and its agenda; the same brief gives the same plan."""
+        brief = _spoken(brief)
+        steps = self._arrange(brief)
+        rng = brief.rng("compose")
+        now = _FIRST_DAY + timedelta(days=rng.randrange(330), minutes=15 * rng.randrange(30, 84) + rng.randrange(15))
+        city = str(draw_value("city", {"type": "string"}, rng, now.date()))
+        name = str(draw_value("full_name", {"type": "string"}, rng, now.date()))
+        composer = Composer(brief, now.date(), name, rng)
+        requests = [composer.add(step) for step in steps]
+        composer.close()
+        scenario = Scenario(
+            persona=f"{name}, {composer.manner_words()}",
+            situation=_situation(steps, brief),
+            goal=_goal(requests),
+            now=now.isoformat(timespec="minutes"),
+            city=city,
+        )
+        return DialoguePlan(scenario=scenario, requests=tuple(requests), outline=composer.outline())
+
+    @staticmethod
+    def _arrange(brief: Brief) -> list[Step]:
+        return arrange(brief, list(brief.tools.values()), brief.rng("arrange"))
+
+
+def _spoken(brief: Brief) -> Brief:
+    """Give every tool phrasings: its own, or such as its description yields."""
+    tools: Mapping[str, Tool] = {name: with_phrasings(tool) for name, tool in brief.tools.items()}
+    return replace(brief, tools=tools, others=[with_phrasings(tool) for tool in brief.others])
+
+
+def _situation(steps: Sequence[Step], brief: Brief) -> str:
+    fields = []
+    for step in steps:
+        for tool in step.tools:
+            speech = brief.domains.get(tool.domain)
+            title = speech.title if speech is not None and speech.title else tool.domain.replace("_", " ")
+            if title and title not in fields:
+                fields.append(title)
+    return "Errands around " + ", ".join(fields) if fields else "A chat without errands"
+
+
+def _goal(requests: Sequence[PlannedRequest]) -> str:
+    return "; then ".join(request.intent for request in requests if request.tools) or requests[0].intent

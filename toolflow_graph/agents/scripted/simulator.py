@@ -1,0 +1,330 @@
+"""The scripted tool simulator: results that fit the schema, echo the call, and stay true to the world so far.
+
+The world is `{"objects": {id: fields}}`: whatever object a result has shown, under each id it carries. An id leads
+back to its object, what was created turns up in later lists, what was cancelled does not.
+"""
+
+import json
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from langchain_core.messages import AIMessage, ToolMessage
+
+from toolflow_graph.agents.roles import Scene, ToolCall, ToolResult
+from toolflow_graph.agents.scripted.agenda import Agenda
+from toolflow_graph.agents.scripted.phrasing import Wording
+from toolflow_graph.agents.scripted.sense import Action, sense, words_of
+from toolflow_graph.agents.scripted.verbalise import with_phrasings
+from toolflow_graph.types import JSON, Tool
+from toolflow_graph.values import draw_value, is_identifier, is_reference, coherent
+
+__all__ = ["SEARCH_TOOLS", "ScriptedToolSimulator"]
+
+SEARCH_TOOLS = Tool(
+    name="search_tools",
+    description="Search the tool library for tools that can do something, and return their documentation.",
+    parameters={
+        "type": "object",
+        "properties": {"query": {"type": "string", "description": "What the tool should be able to do, in plain words"}},
+        "required": ["query"],
+    },
+    returns={
+        "type": "object",
+        "properties": {
+            "tools": {
+                "type": "array",
+                "description": "Documentation of the tools found, best first",
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "name": {"type": "string", "description": "Name under which the tool is called"},
+                        "description": {"type": "string", "description": "What the tool does"},
+                        "parameters": {"type": "object", "description": "JSON Schema of the tool's parameters"},
+                    },
+                    "required": ["name", "description", "parameters"],
+                },
+            }
+        },
+        "required": ["tools"],
+    },
+)
+"""The tool by which an assistant finds other tools (API-Bank's retrieve-then-call)."""
+
+_STATUS: dict[Action, tuple[str, ...]] = {
+    "create": ("confirmed", "booked", "created", "scheduled", "submitted", "open", "received", "active", "sent", "pending", "placed", "requested", "registered", "new", "queued", "accepted"),
+    "update": ("updated", "changed", "rescheduled", "confirmed", "approved", "active", "modified", "paused", "resumed"),
+    "end": ("cancelled", "canceled", "closed", "deleted", "removed", "revoked", "returned", "ended", "stopped", "terminated", "inactive", "withdrawn"),
+}
+_GOOD_FLAGS = frozenset("success ok confirmed sent updated deleted created cancelled removed saved accepted added active enabled".split())
+_COUNTS = frozenset("count total number num results matches found".split())
+
+
+class ScriptedToolSimulator:
+    """Plays any tool from its schemas."""
+
+    async def run(self, scene: Scene, call: ToolCall) -> ToolResult:
+        """Return the result of a call; one that the agenda lets fail returns its error."""
+        agenda = Agenda(scene)
+        number = agenda.call_of(call.id)
+        if call.name == SEARCH_TOOLS.name:
+            return ToolResult(_find_tools(scene, agenda, number), scene.world)
+        if call.name not in scene.tools:
+            return ToolResult({"error": f"unknown tool {call.name!r}"}, scene.world, failed=True)
+        tool = with_phrasings(scene.tools[call.name])
+        if number is not None and "fails" in agenda.calls[number]:
+            wording = Wording(tool, scene.today, scene.rng("error", call.id))
+            frame = str(agenda.calls[number]["fails"])
+            message = wording.about_call(frame, call.arguments) or frame
+            return ToolResult({"error": message.rstrip(".")}, scene.world, failed=True)
+        repeated = _same_reading(scene, tool, call)
+        if repeated is not None:
+            return ToolResult(repeated, scene.world)
+        world = World(scene.world)
+        content = Imagination(tool, call.arguments, world, scene).result()
+        return ToolResult(content, world.after(tool, call.arguments, content))
+
+
+def _find_tools(scene: Scene, agenda: Agenda, number: int | None) -> JSON:
+    names: Sequence[str] = agenda.calls[number].get("found", ()) if number is not None else ()
+    tools = [scene.tools[name] for name in names if name in scene.tools]
+    return {"tools": [{"name": t.name, "description": t.description, "parameters": t.parameters} for t in tools]}
+
+
+def _same_reading(scene: Scene, tool: Tool, call: ToolCall) -> JSON | None:
+    """Return what the same reading call returned before, when nothing has changed since."""
+    if sense(tool).action not in ("read", "compute"):
+        return None
+    results = {m.tool_call_id: m for m in scene.messages if isinstance(m, ToolMessage) and m.status != "error"}
+    for message in reversed(scene.messages):
+        if not isinstance(message, AIMessage):
+            continue
+        for earlier in message.tool_calls:
+            known = results.get(str(earlier["id"]))
+            if known is None:
+                continue
+            if earlier["name"] == call.name and earlier["args"] == call.arguments:
+                return dict(json.loads(str(known.content)))
+            other = scene.tools.get(earlier["name"])
+            if other is not None and sense(other).action in ("create", "update", "end"):
+                return None
+    return None
+
+
+class World:
+    """What is known of the objects of one dialogue."""
+
+    def __init__(self, world: JSON) -> None:
+        """Start from the world so far, which is not changed."""
+        self.objects: dict[str, JSON] = {key: dict(value) for key, value in world.get("objects", {}).items()}
+
+    def recall(self, arguments: JSON) -> JSON:
+        """Return the fields of all objects that the arguments name."""
+        known: JSON = {}
+        for value in arguments.values():
+            if isinstance(value, str | int) and not isinstance(value, bool):
+                known |= self.objects.get(str(value), {})
+        return {key: value for key, value in known.items() if not key.startswith("~")}
+
+    def created_like(self, schema: JSON, arguments: JSON) -> list[JSON]:
+        """Return objects made in this dialogue that belong in a list of such items."""
+        properties = schema.get("properties", {})
+        found = []
+        for fields in self.objects.values():
+            if fields.get("~made") and not fields.get("~gone"):
+                shown = {name: fields[name] for name in properties if name in fields}
+                identified = any(is_identifier(n, s) or is_reference(n, s) for n, s in properties.items() if n in shown)
+                if identified and all(fields.get(n, v) == v for n, v in arguments.items()) and shown not in found:
+                    found.append(shown)
+        return found
+
+    def gone(self) -> set[str]:
+        """Return the ids of what was cancelled or deleted."""
+        return {key for key, fields in self.objects.items() if fields.get("~gone")}
+
+    def after(self, tool: Tool, arguments: JSON, result: JSON) -> JSON:
+        """Return the world after a call."""
+        action = sense(tool).action
+        self._note(arguments, tool.parameters, {})
+        self._note(result, tool.returns, {"~made": True} if action == "create" else {})
+        if action in ("create", "update"):
+            fields = {k: v for k, v in arguments.items() if isinstance(v, str | int | float | bool)}
+            for key in self._keys(arguments, tool.parameters) + self._keys(result, tool.returns):
+                self.objects[key] = {**self.objects.get(key, {}), **fields, **_scalars(result)}
+                if action == "create" and key not in self._keys(arguments, tool.parameters):
+                    self.objects[key]["~made"] = True
+        if action == "end":
+            for key in self._keys(arguments, tool.parameters):
+                self.objects[key] = {**self.objects.get(key, {}), **_scalars(result), "~gone": True}
+        return {"objects": self.objects}
+
+    def _keys(self, data: JSON, schema: JSON) -> list[str]:
+        properties = schema.get("properties", {})
+        return [
+            str(value)
+            for name, value in data.items()
+            if isinstance(value, str | int) and not isinstance(value, bool) and name in properties
+            and (is_identifier(name, properties[name]) or is_reference(name, properties[name]))
+        ]
+
+    def _note(self, data: Any, schema: JSON, marks: JSON) -> None:
+        """Keep the scalar fields of every object that carries an id."""
+        if isinstance(data, list):
+            for item in data:
+                self._note(item, schema.get("items", {}), {})
+        elif isinstance(data, dict):
+            fields = _scalars(data)
+            keys = self._keys(data, schema)
+            # The object's own id comes first by convention; the others point at other objects.
+            for key in keys[:1]:
+                self.objects[key] = {**self.objects.get(key, {}), **fields, **marks}
+            for name, value in data.items():
+                part = schema.get("properties", {}).get(name)
+                if isinstance(part, dict) and isinstance(value, dict | list):
+                    self._note(value, part, {})
+
+
+def _scalars(data: JSON) -> JSON:
+    return {name: value for name, value in data.items() if isinstance(value, str | int | float | bool)}
+
+
+class Imagination:
+    """Makes up one result: arguments are echoed, known objects recalled, the rest drawn from the schema."""
+
+    def __init__(self, tool: Tool, arguments: JSON, world: World, scene: Scene) -> None:
+        """Keep the call and what is known."""
+        self.tool = tool
+        self.arguments = arguments
+        self.world = world
+        self.today = scene.today
+        self.rng: random.Random = scene.rng("result", tool.name, repr(sorted(arguments.items(), key=repr)))
+        self.action = sense(tool).action
+        self.known = {**world.recall(arguments), **arguments}
+
+    def result(self) -> JSON:
+        """Return the result object."""
+        content = self._object(self.tool.returns, self.known, top=True)
+        listing = sense(self.tool).listing
+        if listing is not None and isinstance(content.get(listing), list):
+            for name, value in content.items():
+                words = set(words_of(name))
+                if isinstance(value, int) and not isinstance(value, bool) and words & _COUNTS and name not in self.arguments:
+                    content[name] = len(content[listing])
+        return content
+
+    def _object(self, schema: JSON, known: JSON, *, top: bool = False) -> JSON:
+        content: JSON = {}
+        fixed: set[str] = set()
+        for name, part in schema.get("properties", {}).items():
+            if name not in schema.get("required", ()) and self.rng.random() < 0.25:
+                continue
+            if name in known and _fits(part, known[name]):
+                content[name] = known[name]
+                fixed.add(name)
+            elif part.get("type") == "array" and part.get("items", {}).get("type") == "object":
+                content[name] = self._list(part)
+            elif part.get("type") == "object" and part.get("properties"):
+                content[name] = self._object(part, known)
+            else:
+                content[name] = self._scalar(name, part, top=top)
+        return dict(coherent(content, schema, self.rng, fixed=fixed))
+
+    def _scalar(self, name: str, schema: JSON, *, top: bool) -> Any:
+        words = set(words_of(name))
+        enum = schema.get("enum")
+        if top and enum and words & {"status", "state", "outcome"}:
+            for status in _STATUS.get(self.action, ()):
+                if status in enum:
+                    return status
+        if top and schema.get("type") == "boolean" and words & _GOOD_FLAGS:
+            return True
+        return draw_value(name, schema, self.rng, self.today)
+
+    def _list(self, schema: JSON) -> list[JSON]:
+        items = schema["items"]
+        size = self.rng.choice((2, 3, 3, 3, 4))
+        size = max(schema.get("minItems", 0), min(size, schema.get("maxItems", size)))
+        filters = {k: v for k, v in self.known.items() if k in items.get("properties", {})}
+        gone = self.world.gone()
+        listed = [] if self.action != "read" else self.world.created_like(items, self.arguments)[:size]
+        listed = [self._object(items, {**filters, **item}) for item in listed]
+        for _ in range(size * 6):
+            if len(listed) >= size:
+                break
+            item = self._constrain(self._object(items, filters), items)
+            if not any(_same_name(item, other, filters) for other in listed) and not (
+                gone & {str(v) for v in item.values() if isinstance(v, str | int)}
+            ):
+                listed.append(item)
+        return _ordered(listed, items)
+
+    def _constrain(self, item: JSON, schema: JSON) -> JSON:
+        """Keep to filters such as `max_price`, `min_rating`, `depart_after`, `arrive_before`."""
+        for name, limit in self.arguments.items():
+            words = words_of(name)
+            for field, value in item.items():
+                about = set(words_of(field))
+                if type(value) is not type(limit) and not (isinstance(value, int | float) and isinstance(limit, int | float)):
+                    continue
+                if isinstance(limit, bool | list | dict) or not isinstance(value, str | int | float):
+                    continue
+                core = _stems(words) - {"max", "min", "maximum", "minimum", "after", "before", "earliest", "latest"}
+                if not core or not core <= _stems(tuple(about)):
+                    continue
+                low = bool({"min", "minimum", "after", "earliest"} & set(words))
+                high = bool({"max", "maximum", "before", "latest"} & set(words))
+                part = schema["properties"][field]
+                if (low and value < limit) or (high and value > limit):  # type: ignore[operator]
+                    item[field] = self._within(field, part, limit, low=low)
+        return item
+
+    def _within(self, field: str, schema: JSON, limit: Any, *, low: bool) -> Any:
+        for _ in range(30):
+            value = draw_value(field, schema, self.rng, self.today)
+            if (low and value >= limit) or (not low and value <= limit):
+                return value
+        return limit if _fits(schema, limit) else draw_value(field, schema, self.rng, self.today)
+
+
+def _stems(words: Sequence[str]) -> set[str]:
+    return {{"depart": "departure", "arrive": "arrival", "cost": "price"}.get(word, word) for word in words}
+
+
+def _fits(schema: JSON, value: Any) -> bool:
+    kinds = {"string": str, "integer": int, "number": (int, float), "boolean": bool, "array": list, "object": dict}
+    kind = kinds.get(str(schema.get("type")))
+    if kind is not None and not isinstance(value, kind):  # type: ignore[arg-type]
+        return False
+    if isinstance(value, bool) and schema.get("type") != "boolean":
+        return False
+    if "enum" in schema:
+        return value in schema["enum"]
+    if isinstance(value, dict | list):
+        return _deep_fits(schema, value)
+    if isinstance(value, str) and ("pattern" in schema or "format" in schema):
+        return _deep_fits(schema, value)
+    return True
+
+
+def _deep_fits(schema: JSON, value: Any) -> bool:
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 - costly to import, seldom needed
+
+    return bool(Draft202012Validator(schema).is_valid(value))
+
+
+def _same_name(item: JSON, other: JSON, filters: JSON) -> bool:
+    """Say whether two items of a list would be told apart by nothing that a person would name."""
+    texts = [k for k, v in item.items() if isinstance(v, str) and k not in filters and k in other]
+    free = [k for k in texts if not k.endswith(("status", "currency", "type", "_class", "category", "priority", "unit"))]
+    return any(item[k] == other[k] for k in free[:2]) if free else item == other
+
+
+def _ordered(items: list[JSON], schema: JSON) -> list[JSON]:
+    """Sort a list the way such lists come: by its first date or time, else as it is."""
+    for name, part in schema.get("properties", {}).items():
+        pattern = str(part.get("pattern", ""))
+        if part.get("format") in ("date", "date-time") or pattern.startswith(("^\\d{2}:", "^\\d{4}-\\d{2}")):
+            if all(isinstance(item.get(name), str) for item in items):
+                return sorted(items, key=lambda item, name=name: str(item[name]))  # type: ignore[misc]
+            return items
+    return items

@@ -1,0 +1,38 @@
+"""What does not belong to one dialogue: catalog, Tool Graph and cast, named by the settings and loaded once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from toolflow_graph.agents.roles import Cast
+from toolflow_graph.agents.scripted import scripted_cast
+from toolflow_graph.agents.scripted.simulator import SEARCH_TOOLS
+from toolflow_graph.catalog.native import Catalog, load_catalog
+from toolflow_graph.retriever import load_encoder
+from toolflow_graph.settings import DialogueSettings
+from toolflow_graph.tool_graph import ToolGraph, build_tool_graph
+from toolflow_graph.types import Tool
+
+__all__ = ["Stage", "load_stage"]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Catalog, Tool Graph and cast of a run; `tools` are the catalog's and the ones that the cast itself brings."""
+
+    catalog: Catalog
+    tool_graph: ToolGraph
+    cast: Cast
+    tools: Mapping[str, Tool]
+
+
+def load_stage(settings: DialogueSettings) -> Stage:
+    """Return the stage that the settings name, from memory after the first time."""
+    return _load(settings.catalog, settings.encoder, settings.tau)
+
+
+@lru_cache(maxsize=8)
+def _load(source: str | None, encoder: str, tau: float) -> Stage:
+    catalog = load_catalog(source)
+    tool_graph = build_tool_graph(list(catalog.tools.values()), load_encoder(encoder), tau)
+    return Stage(catalog, tool_graph, scripted_cast(), {**catalog.tools, SEARCH_TOOLS.name: SEARCH_TOOLS})

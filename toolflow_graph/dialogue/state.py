@@ -1,0 +1,62 @@
+"""The state of one dialogue: JSON-plain values and LangChain messages, checkpointed at every step."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, TypedDict
+
+from langchain_core.messages import AnyMessage
+from langgraph.channels.delta import DeltaChannel
+from langgraph.graph.message import add_messages
+
+from toolflow_graph.types import JSON
+
+__all__ = ["DialogueInput", "DialogueState"]
+
+
+def merge_messages(messages: list[AnyMessage], writes: Sequence[Any]) -> list[AnyMessage]:
+    """Append messages, or replace those with the same id, so that a person may edit the chat in Studio."""
+    merged: Any = messages
+    for write in writes:
+        merged = add_messages(merged, write)
+    return list(merged)
+
+
+def keep_last_list(_: list[Any], writes: Sequence[list[Any]]) -> list[Any]:
+    """Keep the last write; a delta channel stores it once instead of in every checkpoint."""
+    return list(writes[-1])
+
+
+def keep_last_dict(_: JSON, writes: Sequence[JSON]) -> JSON:
+    """Keep the last write; a delta channel stores it once instead of in every checkpoint."""
+    return dict(writes[-1])
+
+
+class DialogueInput(TypedDict, total=False):
+    """What a dialogue may be started with; everything has a default, so that Studio can start it with nothing."""
+
+    index: int
+    patterns: list[str]
+
+
+class DialogueState(TypedDict, total=False):
+    """Everything that one dialogue is.
+
+    `drawn` are the tools of the walk, `edges` the Tool Graph's edges between them, `offered` the tools that the
+    assistant is given. `request` is the current planned request, `position` the number of agenda acts played,
+    `world` what the tool simulator has let happen.
+    """
+
+    messages: Annotated[list[AnyMessage], DeltaChannel(merge_messages)]
+    index: int
+    patterns: Annotated[list[str], DeltaChannel(keep_last_list)]
+    drawn: Annotated[list[str], DeltaChannel(keep_last_list)]
+    distractors: Annotated[list[str], DeltaChannel(keep_last_list)]
+    offered: Annotated[list[str], DeltaChannel(keep_last_list)]
+    edges: Annotated[list[JSON], DeltaChannel(keep_last_list)]
+    plan: Annotated[JSON, DeltaChannel(keep_last_dict)]
+    world: Annotated[JSON, DeltaChannel(keep_last_dict)]
+    request: int
+    position: int
+    ended: bool
+    findings: Annotated[list[JSON], DeltaChannel(keep_last_list)]
+    provenance: Annotated[list[JSON], DeltaChannel(keep_last_list)]
+    verdict: str

@@ -1,0 +1,59 @@
+"""The one error hierarchy: everything a user can cause and mend is a `ToolflowError`."""
+
+__all__ = [
+    "CatalogError",
+    "DatasetError",
+    "EncoderError",
+    "FrameError",
+    "ModelOutputError",
+    "PlanError",
+    "ResourceError",
+    "RunError",
+    "SamplingError",
+    "SettingsError",
+    "ToolflowError",
+]
+
+
+class ToolflowError(Exception):
+    """Base of all errors that say what, where and how to mend it; the command line prints them as one line."""
+
+
+class SettingsError(ToolflowError):
+    """A setting is unknown, out of range, or contradicts another."""
+
+
+class ResourceError(ToolflowError):
+    """A file that belongs to the installation (prompt, catalog, model) is missing or not what it should be."""
+
+
+class CatalogError(ToolflowError):
+    """A tool catalog cannot be read, or a tool in it is not valid."""
+
+
+class FrameError(ToolflowError):
+    """A sentence frame is not well-formed or names a slot that does not exist."""
+
+
+class EncoderError(ToolflowError):
+    """The sentence encoder cannot be loaded."""
+
+
+class SamplingError(ToolflowError):
+    """The Tool Graph cannot yield the tool subset that was asked for."""
+
+
+class PlanError(ToolflowError):
+    """No dialogue plan with the wanted patterns can be made over these tools."""
+
+
+class ModelOutputError(ToolflowError):
+    """A model answered something that could not be read even after the repairs."""
+
+
+class DatasetError(ToolflowError):
+    """A file of dialogues cannot be read or written."""
+
+
+class RunError(ToolflowError):
+    """A run folder cannot be started, resumed or written."""

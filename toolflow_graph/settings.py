@@ -1,0 +1,142 @@
+"""Settings of a dialogue and of a run; unknown keys are errors."""
+
+import random
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from toolflow_graph.errors import SettingsError
+from toolflow_graph.types import Pattern
+
+__all__ = [
+    "DEFAULT_MIX",
+    "DialogueSettings",
+    "MixEntry",
+    "RunSettings",
+    "apportion",
+    "assign_patterns",
+    "load_settings",
+    "parse_settings",
+]
+
+
+class MixEntry(BaseModel):
+    """A kind of dialogue: which patterns it has, and its share of the run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    share: float = Field(gt=0)
+    patterns: tuple[Pattern, ...] = Field(min_length=1)
+
+
+def _entry(share: float, *patterns: Pattern) -> MixEntry:
+    return MixEntry(share=share, patterns=patterns)
+
+
+DEFAULT_MIX: tuple[MixEntry, ...] = (
+    _entry(0.06, "single"),
+    _entry(0.08, "sequential"),
+    _entry(0.10, "sequential", "single", "chitchat"),
+    _entry(0.09, "sequential", "missing_parameter"),
+    _entry(0.08, "sequential", "tool_error", "chitchat"),
+    _entry(0.07, "sequential", "correction", "single"),
+    _entry(0.08, "parallel", "single"),
+    _entry(0.07, "parallel", "sequential"),
+    _entry(0.05, "parallel", "chitchat", "missing_parameter"),
+    _entry(0.05, "single", "missing_parameter", "correction"),
+    _entry(0.06, "single", "missing_function"),
+    _entry(0.05, "sequential", "missing_function", "missing_parameter"),
+    _entry(0.05, "single", "irrelevant"),
+    _entry(0.03, "irrelevant", "missing_function"),
+    _entry(0.05, "search_tools", "single"),
+    _entry(0.03, "search_tools", "sequential", "tool_error"),
+)
+"""Shares of the kinds of dialogue in a run when nothing else is said; they sum to 1."""
+
+
+class DialogueSettings(BaseModel):
+    """What one dialogue depends on besides its index: the context of the LangGraph state machine."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    catalog: str | None = Field(default=None, description="File or folder of OpenAI-format tools; empty for the bundled catalog")
+    encoder: str = Field(default="all-MiniLM-L6-v2", description="Sentence encoder: the embedded one, or a sentence-transformers id or path")
+    tau: float = Field(default=0.82, gt=0, le=1, description="Two slots are joined when their cosine is above this")
+    strategy: Literal["walk", "random"] = Field(default="walk", description="How tool subsets are drawn from the Tool Graph")
+    tools: int = Field(default=5, ge=1, le=64, description="Tools drawn for a dialogue")
+    distractors: int = Field(default=3, ge=0, le=64, description="Near neighbours that are offered to the assistant but not needed")
+    min_requests: int = Field(default=2, ge=1, le=64, description="Fewest requests of a plan")
+    max_requests: int = Field(default=5, ge=1, le=64, description="Most requests of a plan")
+    max_turns: int = Field(default=30, ge=1, le=500, description="User turns after which a dialogue is cut off")
+    cast: Literal["scripted"] = Field(default="scripted", description="Who plays the agents")
+    seed: int = Field(default=0, ge=0, description="Seed of the run")
+    patterns: tuple[Pattern, ...] = Field(default=(), description="Patterns of the dialogue; empty to draw them from the mix")
+    mix: tuple[MixEntry, ...] = Field(default=DEFAULT_MIX, description="Kinds of dialogue and their shares")
+
+    @model_validator(mode="after")
+    def _requests_in_order(self) -> Self:
+        if self.min_requests > self.max_requests:
+            raise ValueError(f"min_requests ({self.min_requests}) is above max_requests ({self.max_requests})")
+        if not self.mix:
+            raise ValueError("mix is empty; give at least one entry")
+        return self
+
+
+class RunSettings(DialogueSettings):
+    """A dialogue's settings and what a whole run needs."""
+
+    dialogues: int = Field(default=20, ge=1, description="Dialogues to generate")
+    concurrency: int = Field(default=16, ge=1, le=4096, description="Dialogues in flight at once")
+    checkpoints: Literal["keep", "none"] = Field(default="keep", description="Whether each dialogue's states are kept in the run folder")
+
+    def dialogue(self, patterns: Sequence[Pattern] = ()) -> DialogueSettings:
+        """Return the settings of one dialogue with these patterns."""
+        own = {name: getattr(self, name) for name in DialogueSettings.model_fields}
+        return DialogueSettings.model_construct(**{**own, "patterns": tuple(patterns)})
+
+
+def parse_settings(values: Mapping[str, Any]) -> RunSettings:
+    """Validate settings; raises `SettingsError` with one line that names the setting and the trouble."""
+    try:
+        return RunSettings.model_validate(dict(values))
+    except ValidationError as exc:
+        error = exc.errors()[0]
+        place = ".".join(str(part) for part in error["loc"])
+        if error["type"] == "extra_forbidden":
+            known = ", ".join(sorted(RunSettings.model_fields))
+            raise SettingsError(f"unknown setting {place!r}; known are: {known}") from exc
+        said = error["msg"].removeprefix("Value error, ")
+        given = "" if not place else f" (given: {error['input']!r})"
+        raise SettingsError(f"setting {place!r}: {said}{given}" if place else said) from exc
+
+
+def load_settings(path: Path) -> dict[str, Any]:
+    """Read settings from a TOML file as a plain mapping; raises `SettingsError` when it cannot be read."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as exc:
+        raise SettingsError(f"{path}: cannot be read: {exc}") from exc
+    except tomllib.TOMLDecodeError as exc:
+        raise SettingsError(f"{path}: not TOML: {exc}") from exc
+
+
+def apportion(shares: Sequence[float], total: int) -> list[int]:
+    """Split `total` by shares with the largest-remainder method; ties go to the earlier share."""
+    whole = sum(shares)
+    exact = [share / whole * total for share in shares]
+    counts = [int(value + 1e-9) for value in exact]
+    by_remainder = sorted(range(len(shares)), key=lambda i: (counts[i] - exact[i], i))
+    for index in by_remainder[: total - sum(counts)]:
+        counts[index] += 1
+    return counts
+
+
+def assign_patterns(mix: Sequence[MixEntry], total: int, seed: int) -> list[tuple[Pattern, ...]]:
+    """Return the patterns of each dialogue of a run: the quota exactly, in an order shuffled by the seed."""
+    counts = apportion([entry.share for entry in mix], total)
+    assigned = [entry.patterns for entry, count in zip(mix, counts, strict=True) for _ in range(count)]
+    random.Random(repr((seed, "mix"))).shuffle(assigned)
+    return assigned

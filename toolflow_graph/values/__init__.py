@@ -1,0 +1,8 @@
+"""Values of slots: what they mean, drawing believable ones, putting them into words, and finding them in words."""
+
+from toolflow_graph.values.coherence import coherent
+from toolflow_graph.values.draw import draw_value
+from toolflow_graph.values.kinds import Kind, is_identifier, is_reference, kind_of
+from toolflow_graph.values.words import Style, say
+
+__all__ = ["Kind", "Style", "coherent", "draw_value", "is_identifier", "is_reference", "kind_of", "say"]
