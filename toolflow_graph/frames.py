@@ -117,9 +117,7 @@ class Frame:
         return "".join(words)
 
 
-def part_choice(
-    option: Option, fillable: Callable[[str], bool], holds: Callable[[str], bool]
-) -> Frame | None:
+def part_choice(option: Option, fillable: Callable[[str], bool], holds: Callable[[str], bool]) -> Frame | None:
     """Return the alternative that an option takes, or None when it is dropped."""
     if option.condition:
         index = 0 if holds(option.condition) else 1

@@ -431,7 +431,7 @@ def _build_index(snapped: "NDArray[np.float64]") -> "tuple[Any, NDArray[np.float
 
 
 def _margin(snapped: "NDArray[np.float64]") -> float:
-    return 2 * (snapped.shape[1] + 1) * 2.0**-24
+    return 2.0 * (int(snapped.shape[1]) + 1) / _GRID
 
 
 class SlotRetriever:

@@ -62,18 +62,29 @@ class DialogueSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    catalog: str | None = Field(default=None, description="File or folder of OpenAI-format tools; empty for the bundled catalog")
-    encoder: str = Field(default="all-MiniLM-L6-v2", description="Sentence encoder: the embedded one, or a sentence-transformers id or path")
+    catalog: str | None = Field(
+        default=None, description="File or folder of OpenAI-format tools; empty for the bundled catalog"
+    )
+    encoder: str = Field(
+        default="all-MiniLM-L6-v2",
+        description="Sentence encoder: the embedded one, or a sentence-transformers id or path",
+    )
     tau: float = Field(default=0.82, gt=0, le=1, description="Two slots are joined when their cosine is above this")
-    strategy: Literal["walk", "random"] = Field(default="walk", description="How tool subsets are drawn from the Tool Graph")
+    strategy: Literal["walk", "random"] = Field(
+        default="walk", description="How tool subsets are drawn from the Tool Graph"
+    )
     tools: int = Field(default=5, ge=1, le=64, description="Tools drawn for a dialogue")
-    distractors: int = Field(default=3, ge=0, le=64, description="Near neighbours that are offered to the assistant but not needed")
+    distractors: int = Field(
+        default=3, ge=0, le=64, description="Near neighbours that are offered to the assistant but not needed"
+    )
     min_requests: int = Field(default=2, ge=1, le=64, description="Fewest requests of a plan")
     max_requests: int = Field(default=5, ge=1, le=64, description="Most requests of a plan")
     max_turns: int = Field(default=30, ge=1, le=500, description="User turns after which a dialogue is cut off")
     cast: Literal["scripted"] = Field(default="scripted", description="Who plays the agents")
     seed: int = Field(default=0, ge=0, description="Seed of the run")
-    patterns: tuple[Pattern, ...] = Field(default=(), description="Patterns of the dialogue; empty to draw them from the mix")
+    patterns: tuple[Pattern, ...] = Field(
+        default=(), description="Patterns of the dialogue; empty to draw them from the mix"
+    )
     mix: tuple[MixEntry, ...] = Field(default=DEFAULT_MIX, description="Kinds of dialogue and their shares")
 
     @model_validator(mode="after")
@@ -90,7 +101,9 @@ class RunSettings(DialogueSettings):
 
     dialogues: int = Field(default=20, ge=1, description="Dialogues to generate")
     concurrency: int = Field(default=16, ge=1, le=4096, description="Dialogues in flight at once")
-    checkpoints: Literal["keep", "none"] = Field(default="keep", description="Whether each dialogue's states are kept in the run folder")
+    checkpoints: Literal["keep", "none"] = Field(
+        default="keep", description="Whether each dialogue's states are kept in the run folder"
+    )
 
     def dialogue(self, patterns: Sequence[Pattern] = ()) -> DialogueSettings:
         """Return the settings of one dialogue with these patterns."""

@@ -246,5 +246,3 @@ def _finding_record(check: str, message: str) -> Finding:
 def edges_of(state: DialogueState) -> tuple[Edge, ...]:
     """Return the Tool Graph's edges between the drawn tools."""
     return tuple(Edge.model_validate(edge) for edge in state.get("edges", []))
-
-

@@ -172,6 +172,15 @@ def _match_countries(result: JSON, properties: JSON) -> None:
         _set(result, {target: code if len(result[target]) == 2 else COUNTRIES[code]}, properties)
 
 
+def _match_addresses(result: JSON, properties: JSON) -> None:
+    city = next((result[n] for n in result if split_words(n)[-1:] == ("city",)), None)
+    for name, value in list(result.items()):
+        if isinstance(city, str) and isinstance(value, str) and kind_of(name, properties.get(name, {})) == "address":
+            street, comma, town = value.rpartition(", ")
+            if comma and town in CITIES and "examples" not in properties.get(name, {}):
+                _set(result, {name: street}, properties)
+
+
 def _set(result: JSON, changes: JSON, properties: JSON) -> None:
     if all(_fits(value, plain_schema(properties.get(name, {}))) for name, value in changes.items()):
         result.update(changes)

@@ -119,9 +119,9 @@ def _draw_array(name: str, schema: JSON, rng: random.Random, today: date) -> lis
     part = items if isinstance(items, dict) else {"type": "string"}
     singular = name[:-1] if name.endswith("s") and not name.endswith("ss") else name
     drawn: list[Any] = []
-    for _ in range(size * 8):
+    for attempt in range(size * 8):
         value = draw_value(singular, part, rng, today)
-        if value not in drawn:
+        if value not in drawn and (attempt > size * 5 or not _repeats(value, drawn, part)):
             drawn.append(value)
         if len(drawn) == size:
             return drawn
@@ -130,6 +130,14 @@ def _draw_array(name: str, schema: JSON, rng: random.Random, today: date) -> lis
     while len(drawn) < low:
         drawn.append(copy.deepcopy(rng.choice(drawn)))
     return drawn
+
+
+def _repeats(value: Any, drawn: list[Any], schema: JSON) -> bool:
+    if not isinstance(value, dict):
+        return False
+    properties = schema.get("properties") or {}
+    told = [n for n in value if isinstance(value[n], str) and "examples" in properties.get(n, {})]
+    return any(value[n] == other.get(n) for n in told for other in drawn if isinstance(other, dict))
 
 
 def _draw_string(name: str, schema: JSON, kind: Kind, rng: random.Random, today: date) -> str:

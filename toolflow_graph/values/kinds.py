@@ -55,12 +55,12 @@ _PEOPLE = frozenset(
     "traveler traveller organizer organiser reviewer manager doctor student teacher player artist actor director user "
     "member applicant candidate tenant driver agent person participant invitee beneficiary payee singer composer "
     "plaintiff defendant judge lawyer physician instructor tutor caller resident subscriber payer supervisor buyer "
-    "seller speaker musician celebrity scientist politician president athlete".split()
+    "seller speaker engineer approver interviewer buddy officer courier visitor editor handler colleague musician celebrity scientist politician president athlete".split()
 )
 _NAME_PARTS = frozenset("full first last family middle given sur contact holder".split())
 _COMPANIES = frozenset(
     "company employer organization organisation business vendor supplier merchant firm manufacturer insurer "
-    "carrier airline bank corporation".split()
+    "carrier courier airline bank corporation".split()
 )
 _IDS = frozenset(
     "id ids identifier code number no ref reference key token sku isbn iban uuid guid slug handle tracking plate vin "
@@ -74,7 +74,7 @@ _CITIES = frozenset("city cities town municipality".split())
 _MONEY = frozenset(
     "price cost fee salary income budget balance payment revenue rent principal deposit loan wage fare bill donation "
     "expense expenses expenditure investment premium payout refund subtotal spending spend spent savings debt "
-    "charge charges tip earnings profit turnover".split()
+    "charge charges tip earnings profit turnover deductible pay insured".split()
 )
 _PERCENT = frozenset("percent percentage pct humidity discount probability".split())
 _COUNTS = frozenset(
@@ -190,24 +190,32 @@ def _pattern_kind(pattern: str) -> Kind | None:
 def _number_kind(words: tuple[str, ...], description: str, type_: str) -> Kind:
     found = set(words)
     last = words[-1] if words else ""
+    if words[-2:] == ("party", "size"):
+        return "count"
     if last in ("id", "identifier", "isbn") or found & {"zip", "zipcode"}:
         return "id"
     if found & {"year", "latitude", "longitude", "lat", "lon", "lng"}:
         return "measure" if "year" not in found or len(found) > 1 else "number"
     if found & _PERCENT or ("rate" in found and _is_percent_rate(found, description)) or "percent" in description[:60]:
         return "percent"
+    if found & _MONEY and "per" in found and words.index("per") > min(words.index(w) for w in found & _MONEY):
+        return "money"
     if last in _MEASURES or (found & _MEASURES and not found & _MONEY and last not in _COUNTS):
         return "measure" if type_ == "number" or last not in _COUNTS else "count"
     if type_ == "integer" and (found & _COUNTS or (len(words) > 2 and words[:2] == ("number", "of"))):
         return "count"
     if found & _MONEY:
         return "money"
+    if words[:1] == ("amount",) and len(words) > 1 and "of" not in found:
+        return "money"
     if last in ("amount", "total", "value", "sum") and re.search(
         r"money|currency|dollar|euro|price|payment|pay|transfer|cost|invest|spen|budget|\busd\b|amount to (?:move|send)",
         description,
     ):
         return "money"
-    return "money" if last == "amount" and not re.search(r"water|ingredient|food|substance|\bml\b", description) else (
+    if last == "value" and found & {"declared", "gift", "order", "card", "voucher", "goods", "insured", "market"}:
+        return "money"
+    return "money" if "amount" in found and not re.search(r"water|ingredient|food|substance|\bml\b", description) else (
         "count" if "number of" in description[:40] and type_ == "integer" else "number"
     )
 
@@ -276,7 +284,7 @@ def _name_kind(words: tuple[str, ...], description: str) -> Kind | None:
         return "person"
     if found & _COMPANIES and (last in _COMPANIES or last == "name"):
         return "company"
-    if last in _PEOPLE and re.search(r"\bname\b|\bperson\b|\bwho\b|\bfull name", description):
+    if last in _PEOPLE and not found & {"dns", "ip", "server", "db"} and re.search(r"\bname\b|\bperson\b|\bwho\b|\bfull name", description):
         return "person"
     if last == "name" and re.search(r"name of (?:the |a |an )?(?:\w+ )?(?:person|patient|guest|customer)", description):
         return "person"

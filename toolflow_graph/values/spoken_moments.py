@@ -12,17 +12,19 @@ __all__ = ["Style", "say_date", "say_moment", "say_month", "say_time"]
 Style = Literal["user", "assistant"]
 
 
-def say_moment(moment: Moment, rng: random.Random, today: date, style: Style) -> str:
-    """Return the words for a date, a time, both, or a month."""
+def say_moment(
+    moment: Moment, rng: random.Random, today: date, style: Style, *, month_first: bool | None = None
+) -> str:
+    """Return the words for a date, a time, both, or a month; `month_first` fixes "June 12" or "12 June"."""
     if moment.month is not None:
         return say_month(*moment.month, rng, today)
     if moment.day is None:
         return say_time(moment.at or time(), rng, style)
-    day = say_date(moment.day, rng, today, style)
+    day = say_date(moment.day, rng, today, style, month_first=month_first)
     return day if moment.at is None else f"{day} at {say_time(moment.at, rng, style)}"
 
 
-def say_date(day: date, rng: random.Random, today: date, style: Style) -> str:
+def say_date(day: date, rng: random.Random, today: date, style: Style, *, month_first: bool | None = None) -> str:
     """Return "tomorrow", "Friday", "next Tuesday", "the 12th", "12 June" …, whatever cannot be misunderstood."""
     ahead = (day - today).days
     if ahead in _NEAR:
@@ -40,7 +42,7 @@ def say_date(day: date, rng: random.Random, today: date, style: Style) -> str:
         return f"last {weekday}"
     if 2 <= ahead <= 20 and style == "user" and chance > 0.85:
         return f"the {_ordinal(day.day)}"
-    return _calendar_date(day, rng, today, style)
+    return _calendar_date(day, rng, today, style, month_first=month_first)
 
 
 _NEAR = {0: "today", 1: "tomorrow", -1: "yesterday"}
@@ -51,17 +53,14 @@ def _next_is_clear(day: date, today: date) -> bool:
     return monday + timedelta(days=7) <= day < monday + timedelta(days=14)
 
 
-def _calendar_date(day: date, rng: random.Random, today: date, style: Style) -> str:
+def _calendar_date(day: date, rng: random.Random, today: date, style: Style, *, month_first: bool | None) -> str:
     month = MONTHS[day.month - 1]
-    chance = rng.random()
-    if chance < 0.5:
-        text = f"{day.day} {month}"
-    elif chance < 0.75 or style == "assistant":
-        text = f"{month} {day.day}"
-    elif chance < 0.9:
-        text = f"{month} {_ordinal(day.day)}"
+    first = rng.random() < 0.5 if month_first is None else month_first
+    plain = style == "assistant" or rng.random() < 0.6
+    if first:
+        text = f"{month} {day.day if plain else _ordinal(day.day)}"
     else:
-        text = f"the {_ordinal(day.day)} of {month}"
+        text = f"{day.day} {month}" if plain else f"the {_ordinal(day.day)} of {month}"
     if -200 <= (day - today).days <= 300:
         return text
     return f"{text}, {day.year}" if text.startswith(month) else f"{text} {day.year}"

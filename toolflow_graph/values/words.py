@@ -40,11 +40,13 @@ def say(
     currency: str | None = None,
     noun: str = "",
     style: Style = "user",
+    month_first: bool | None = None,
 ) -> str:
     """Return the words in which people say the value of a slot.
 
     `currency` (ISO 4217) makes amounts of money complete, `noun` is what a number counts ("night"), and `style`
-    tells how freely: an assistant writes "9:30" where a user may say "half past nine".
+    tells how freely: an assistant writes "9:30" where a user may say "half past nine"; `month_first` fixes "June 12"
+    or "12 June", which is drawn otherwise.
     """
     schema = plain_schema(schema)
     if value is None:
@@ -54,20 +56,26 @@ def say(
     if isinstance(value, int | float):
         return _say_number(value, name, schema, rng, currency=currency, noun=noun, style=style)
     if isinstance(value, str):
-        return _say_string(value, name, schema, rng, today, style=style)
+        return _say_string(value, name, schema, rng, today, style=style, month_first=month_first)
     if isinstance(value, dict):
         properties = schema.get("properties") or {}
-        own = value.get("currency") if isinstance(value.get("currency"), str) else currency
+        amounts = any(kind_of(key, properties.get(key) or {}) == "money" for key in value)
+        own = value["currency"] if amounts and isinstance(value.get("currency"), str) else currency
         said = [
-            say(part, key, properties.get(key) or {}, rng, today, currency=own, style=style)
+            say(part, key, properties.get(key) or {}, rng, today, currency=own, style=style, month_first=month_first)
             for key, part in value.items()
-            if not (key == "currency" and own and len(value) > 1)
+            if not (key == "currency" and amounts)
         ]
         return ", ".join(dict.fromkeys(s for s in said if s)) or "nothing"
     items = schema.get("items")
     part = items if isinstance(items, dict) else {}
     singular = name[:-1] if name.endswith("s") and not name.endswith("ss") else name
-    return join_words([say(item, singular, part, rng, today, currency=currency, noun=noun, style=style) for item in value])
+    return join_words(
+        [
+            say(item, singular, part, rng, today, currency=currency, noun=noun, style=style, month_first=month_first)
+            for item in value
+        ]
+    )
 
 
 def join_words(parts: list[str]) -> str:
@@ -106,11 +114,13 @@ def is_fraction(value: float, schema: JSON) -> bool:
     return small and abs(value) <= 1
 
 
-def _say_string(value: str, name: str, schema: JSON, rng: random.Random, today: date, *, style: Style) -> str:
+def _say_string(
+    value: str, name: str, schema: JSON, rng: random.Random, today: date, *, style: Style, month_first: bool | None
+) -> str:
     kind = kind_of(name, schema)
     moment = parse_moment(value) if kind not in ("id", "phone") or "T" in value else None
     if moment is not None:
-        return say_moment(moment, rng, today, style)
+        return say_moment(moment, rng, today, style, month_first=month_first)
     if kind in _VERBATIM:
         return value
     if kind == "currency" and value.upper() in CURRENCIES:
@@ -133,8 +143,10 @@ def enum_words(value: str) -> str:
     parts = [part for part in re.split(r"[_\s]+", plain) if part]
     if len(parts) == 1:
         camel = re.split(r"(?<=[a-z])(?=[A-Z])", parts[0])
-        parts = camel if len(camel) > 1 and all(len(c) > 1 for c in camel) else parts
-        camel_case = len(parts) > 1
+        # two capitalised parts are a brand more often than not: GitHub, PayPal, PostgreSQL
+        camel_case = len(camel) > 1 and (camel[0].islower() or len(camel) > 2) and not parts[0].endswith(("QL", "OS"))
+        camel_case = camel_case and all(len(c) > 1 for c in camel)
+        parts = camel if camel_case else parts
     else:
         camel_case = False
     return " ".join(_decapitalise(part, alone=len(parts) == 1, camel_case=camel_case) for part in parts) or "nothing"

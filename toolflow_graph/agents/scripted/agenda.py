@@ -2,13 +2,15 @@
 
 import hashlib
 import json
+import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langchain_core.messages import ToolMessage
 
 from toolflow_graph.agents.roles import Scene
-from toolflow_graph.agents.scripted.phrasing import lookup
+from toolflow_graph.agents.scripted.home import home_of
+from toolflow_graph.agents.scripted.phrasing import Wording, lookup
 from toolflow_graph.agents.scripted.verbalise import with_phrasings
 from toolflow_graph.types import JSON, Tool
 
@@ -27,6 +29,7 @@ class Agenda:
     def __init__(self, scene: Scene) -> None:
         """Read the outline of the scene's plan."""
         self.scene = scene
+        self.home = home_of(scene.seed, scene.index)
         self.acts: Sequence[JSON] = scene.plan.outline.get("acts", ())
         self.calls: Sequence[JSON] = scene.plan.outline.get("calls", ())
 
@@ -39,6 +42,10 @@ class Agenda:
     def tool(self, call: int) -> Tool:
         """Return the tool of a call, with phrasings."""
         return with_phrasings(self.scene.tools[self.calls[call]["tool"]])
+
+    def wording(self, call: int, rng: random.Random) -> Wording:
+        """Return the words of a call's tool, as they are used in this dialogue."""
+        return Wording(self.tool(call), self.scene.today, rng, month_first=self.home.month_first)
 
     def id_of(self, call: int) -> str:
         """Return the id of a call."""

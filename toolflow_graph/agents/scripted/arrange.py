@@ -104,8 +104,8 @@ class _Arranger:
                 chains.append(([head, second], {second.name: links}))
         if not chains:
             raise PlanError("no tool takes what another one returns")
-        # A chain that ends in something done reads better than one that undoes what was just looked up.
-        weights = [3.0 if sense(chain[-1]).action in ("create", "update", "read") else 1.0 for chain, _ in chains]
+        # What was just made is seldom undone at once; to look something up and then act on it is the rule.
+        weights = [0.2 if sense(b).action == "end" and sense(a).action == "create" else 1.0 for (a, b), _ in chains]
         tools, feeding = self.rng.choices(chains, weights)[0]
         self._add(Step(["sequential"], tools, feeding))
 
@@ -168,8 +168,10 @@ class _Arranger:
                 step = self._add_dependent(fits)
             if step is None and hosts:
                 step = self.rng.choice(plain or hosts)
-                if step.patterns == ["single"] and sum(s.patterns == ["single"] for s in self.steps) == 1 and (
-                    "single" in self.due
+                if (
+                    step.patterns == ["single"]
+                    and sum(s.patterns == ["single"] for s in self.steps) == 1
+                    and ("single" in self.due)
                 ):
                     raise PlanError(f"no tool is left for {pattern!r}")
             if step is None:

@@ -33,7 +33,6 @@ class _Voice:
 
     def __init__(self, scene: Scene, agenda: Agenda) -> None:
         self.agenda = agenda
-        self.today = scene.today
         self.rng = scene.rng("assistant")
 
     def say(self, part: JSON) -> str:
@@ -43,7 +42,7 @@ class _Voice:
         return words
 
     def _wording(self, call: int) -> Wording:
-        return Wording(self.agenda.tool(call), self.today, self.rng)
+        return self.agenda.wording(call, self.rng)
 
     def _ask(self, part: JSON, call: int) -> str:
         name = str(part["parameter"])

@@ -2,11 +2,11 @@
 
 import random
 from collections.abc import Sequence
-from datetime import date
 from typing import Any
 
 from toolflow_graph.agents.roles import Brief
-from toolflow_graph.agents.scripted.arrange import Step, alike, askable, changeable, correctable, standalone_frames
+from toolflow_graph.agents.scripted.arrange import Step, alike, askable, changeable, standalone_frames
+from toolflow_graph.agents.scripted.home import Home
 from toolflow_graph.agents.scripted.phrasing import usable_frame
 from toolflow_graph.agents.scripted.sense import Link, sense
 from toolflow_graph.agents.scripted.speech import bank, pairs
@@ -18,20 +18,45 @@ from toolflow_graph.values import coherent, draw_value, kind_of
 
 __all__ = ["Composer"]
 
-_SHARED_KINDS = frozenset({"city", "country", "date", "currency"})
-_OWN_NAME = ("passenger", "guest", "customer", "patient", "applicant", "account", "member", "attendee", "traveller", "student")
-_CONNECTIVES = ("And", "Also,", "Plus,", "Then", "Oh, and", "And while you're at it,", "On top of that,", "At the same time,",
-                "And one more thing:", "Apart from that,", "And then", "Along with that,", "Besides that,", "And separately,")
+_SHARED_KINDS = frozenset({"city", "country", "date"})
+_OWN_NAME = (
+    "passenger",
+    "guest",
+    "customer",
+    "patient",
+    "applicant",
+    "account",
+    "member",
+    "attendee",
+    "traveller",
+    "student",
+)
+_CONNECTIVES = (
+    "And",
+    "Also,",
+    "Plus,",
+    "Then",
+    "Oh, and",
+    "And while you're at it,",
+    "On top of that,",
+    "At the same time,",
+    "And one more thing:",
+    "Apart from that,",
+    "And then",
+    "Along with that,",
+    "Besides that,",
+    "And separately,",
+)
 
 
 class Composer:
     """Collects the calls and acts of one dialogue; values that were said are kept for later requests."""
 
-    def __init__(self, brief: Brief, today: date, name: str, rng: random.Random) -> None:
+    def __init__(self, brief: Brief, home: Home, rng: random.Random) -> None:
         """Keep what the plan is made from, and draw the user's manner."""
         self.brief = brief
-        self.today = today
-        self.name = name
+        self.home = home
+        self.today = home.now.date()
         self.rng = rng
         self.manner: Manner = draw_manner(brief.rng("manner"))
         self.calls: list[JSON] = []
@@ -55,7 +80,9 @@ class Composer:
         calls = self.calls[first_call:]
         used = tuple(dict.fromkeys(call["tool"] for call in calls if call["tool"] != "search_tools"))
         known = {f"{c['tool']}.{p}": v for c in calls for p, v in c["arguments"].items() if not is_reference_value(v)}
-        earlier = {self._request_of(v["$from"][0]) for c in calls for v in c["arguments"].values() if is_reference_value(v)}
+        earlier = {
+            self._request_of(v["$from"][0]) for c in calls for v in c["arguments"].values() if is_reference_value(v)
+        }
         return PlannedRequest(
             intent=self._intent(step),
             patterns=step.label(),
@@ -201,7 +228,8 @@ class Composer:
         links = step.links[second.name]
         chosen = sense(head).through_list(links[0].path)
         extra = complications(step)
-        if chosen or extra or self.rng.random() < 0.35:
+        undoes = sense(head).action in ("create", "update") and sense(second).action in ("update", "end")
+        if chosen or extra or undoes or self.rng.random() < 0.35:
             self._play(head, step, self._lead(step.patterns), [])
             self._play(second, step, self._lead_on(), extra)
             return
@@ -234,7 +262,11 @@ class Composer:
         said = self._draw(tool, call, links, must | missing)
         frame, mentioned = self._choose_frame(tool, said, bound_by(links), missing, must)
         self._settle(tool, call, said, mentioned | missing)
-        parts = [*lead, *([pick] if pick else []), request_part(call, frame, mentioned, "" if not pick else pick_joiner(self.rng))]
+        parts = [
+            *lead,
+            *([pick] if pick else []),
+            request_part(call, frame, mentioned, "" if not pick else pick_joiner(self.rng)),
+        ]
         self._user(parts)
         for parameter in sorted(missing):
             self._assistant([self._ask_part(tool, call, parameter)])
@@ -247,7 +279,11 @@ class Composer:
             if gave_up:
                 return
         else:
-            note = [text(self._fresh_line(bank("found_tool")))] if "search_tools" in extra and self.rng.random() < 0.5 else []
+            note = (
+                [text(self._fresh_line(bank("found_tool")))]
+                if "search_tools" in extra and self.rng.random() < 0.5
+                else []
+            )
             self._assistant([*note, {"kind": "answer", "call": call}])
         self._remember(call)
         if "correction" in extra:
@@ -362,7 +398,11 @@ class Composer:
     # Values
 
     def _new_call(self, tool: Tool | None, arguments: JSON, *, found: Sequence[str] = (), counted: bool = True) -> int:
-        call: JSON = {"tool": tool.name if tool is not None else "search_tools", "arguments": arguments, "request": self.request}
+        call: JSON = {
+            "tool": tool.name if tool is not None else "search_tools",
+            "arguments": arguments,
+            "request": self.request,
+        }
         if found:
             call["found"] = list(found)
         if not counted:
@@ -394,15 +434,35 @@ class Composer:
 
     def _value(self, tool: Tool, name: str, schema: JSON) -> Any:
         kind = kind_of(name, schema)
-        if name in self.said and self.rng.random() < 0.85 and fits(schema, self.said[name]):
+        changes = sense(tool).action == "update"
+        if name in self.said and not changes and self.rng.random() < 0.85 and fits(schema, self.said[name]):
             return self.said[name]
         if kind == "person" and any(word in name.lower() for word in _OWN_NAME):
-            return self.name
-        if kind in _SHARED_KINDS and self.rng.random() < 0.6:
+            return self.home.name
+        if kind == "currency":
+            return next((code for code in self.home.currencies if fits(schema, code)), None) or draw_value(
+                name, schema, self.rng, self.today
+            )
+        if kind in _SHARED_KINDS and not changes and self.rng.random() < 0.6:
             for earlier, value in reversed(self.said.items()):
                 if kind_of(earlier, {"type": "string"}) == kind and fits(schema, value):
                     return value
-        return draw_value(name, schema, self.rng, self.today)
+        if kind == "city" and not self.said and self.rng.random() < 0.4 and fits(schema, self.home.city):
+            return self.home.city
+        value = draw_value(name, schema, self.rng, self.today)
+        if changes:
+            value = self._unlike(name, schema, value)
+        if kind == "address" and isinstance(value, str) and ", " in value and self.rng.random() < 0.85:
+            return f"{value.rpartition(', ')[0]}, {self.home.city}"
+        return value
+
+    def _unlike(self, name: str, schema: JSON, value: Any) -> Any:
+        """A change is to something else than what was said before."""
+        for _ in range(8):
+            if value not in self.said.values():
+                break
+            value = draw_value(name, schema, self.rng, self.today)
+        return value
 
     def _other_value(self, tool: Tool, name: str, value: Any) -> Any:
         schema = tool.parameters["properties"][name]
@@ -433,7 +493,12 @@ class Composer:
         return any(parameter in parse_frame(frame).paths() for frame in phrasings.requests)
 
     def _choose_frame(
-        self, tool: Tool, values: JSON, bound: set[str], missing: set[str], must: set[str] = frozenset()  # type: ignore[assignment]
+        self,
+        tool: Tool,
+        values: JSON,
+        bound: set[str],
+        missing: set[str],
+        must: set[str] = frozenset(),  # type: ignore[assignment]
     ) -> tuple[str, set[str]]:
         """Draw a request frame and the parameters that it will mention."""
         phrasings = tool.phrasings
@@ -465,7 +530,10 @@ class Composer:
         return {
             name
             for name in required
-            if name in values and self.said.get(name) == values[name] and pointable(frame, name) and self.rng.random() < 0.6
+            if name in values
+            and self.said.get(name) == values[name]
+            and pointable(frame, name)
+            and self.rng.random() < 0.6
         }
 
     def _settle(self, tool: Tool, call: int, values: JSON, mentioned: set[str]) -> None:
@@ -548,8 +616,10 @@ def fits(schema: JSON, value: Any) -> bool:
     enum = schema.get("enum")
     if enum is not None:
         return value in enum
-    return schema.get("type") in (None, "string") and isinstance(value, str) and "pattern" not in schema or (
-        schema.get("type") in ("integer", "number") and isinstance(value, int | float) and not isinstance(value, bool)
+    return (schema.get("type") in (None, "string") and isinstance(value, str) and "pattern" not in schema) or (
+        schema.get("type") in ("integer", "number")
+        and isinstance(value, int | float)
+        and not isinstance(value, bool)
         and schema.get("minimum", value) <= value <= schema.get("maximum", value)
     )
 

@@ -12,7 +12,7 @@ from toolflow_graph.frames import Frame, Slot, parse_frame
 from toolflow_graph.types import JSON, Tool
 from toolflow_graph.values import Style, say
 
-__all__ = ["Wording", "list_slot", "lookup", "usable_frame"]
+__all__ = ["Wording", "find_currency", "list_slot", "lookup", "usable_frame"]
 
 _MAX_TOLD = 3
 
@@ -68,11 +68,12 @@ class Wording:
     Values are said in the user's or the assistant's style, dates relative to `today`.
     """
 
-    def __init__(self, tool: Tool, today: date, rng: random.Random) -> None:
-        """Keep the tool, the day on which is spoken, and the generator that draws the frames."""
+    def __init__(self, tool: Tool, today: date, rng: random.Random, *, month_first: bool | None = None) -> None:
+        """Keep the tool, the day on which is spoken, the generator that draws the frames, and the form of dates."""
         self.tool = tool
         self.today = today
         self.rng = rng
+        self.month_first = month_first
 
     def request(self, frame: str, arguments: JSON, said: set[str]) -> str:
         """Return what a user says, mentioning exactly the arguments in `said` that the frame has a place for."""
@@ -91,9 +92,7 @@ class Wording:
     def about_call(self, frame: str, arguments: JSON, style: Style = "assistant") -> str | None:
         """Fill a frame whose slots are parameters (a question, an error, a correction)."""
         text = parse_frame(frame).realise(
-            lambda slot: self._say(
-                slot, lookup(arguments, slot.path), self._parameter(slot.path), style, (arguments,)
-            ),
+            lambda slot: self._say(slot, lookup(arguments, slot.path), self._parameter(slot.path), style, (arguments,)),
             lambda path: bool(lookup(arguments, path)),
         )
         return None if text is None else tidy(text)
@@ -175,7 +174,17 @@ class Wording:
             return None
         name = slot.path.rsplit(".", 1)[-1]
         currency = find_currency(*around)
-        return say(value, name, schema, self.rng, self.today, currency=currency, noun=slot.noun, style=style)
+        return say(
+            value,
+            name,
+            schema,
+            self.rng,
+            self.today,
+            currency=currency,
+            noun=slot.noun,
+            style=style,
+            month_first=self.month_first,
+        )
 
 
 @lru_cache(maxsize=64)

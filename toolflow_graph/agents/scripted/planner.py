@@ -7,19 +7,16 @@ the assistant: the user says parts (requests, choices, corrections, talk), the a
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
 
 from toolflow_graph.agents.roles import Brief
 from toolflow_graph.agents.scripted.arrange import Step, arrange
 from toolflow_graph.agents.scripted.compose import Composer
+from toolflow_graph.agents.scripted.home import home_of
 from toolflow_graph.agents.scripted.verbalise import with_phrasings
 from toolflow_graph.errors import PlanError
 from toolflow_graph.types import DialoguePlan, PlannedRequest, Scenario, Tool
-from toolflow_graph.values import draw_value
 
 __all__ = ["ScriptedPlanner"]
-
-_FIRST_DAY = datetime(2026, 1, 5)  # noqa: DTZ001 - dialogues happen in local time
 
 
 class ScriptedPlanner:
@@ -28,28 +25,29 @@ class ScriptedPlanner:
     def accepts(self, brief: Brief) -> bool:
         """Say whether the drawn tools bear the patterns that are due."""
         try:
-            self._arrange(_spoken(brief))
+            self._make(brief)
         except PlanError:
             return False
         return True
 
     async def plan(self, brief: Brief) -> DialoguePlan:
         """Return the plan and its agenda; the same brief gives the same plan."""
+        return self._make(brief)
+
+    def _make(self, brief: Brief) -> DialoguePlan:
         brief = _spoken(brief)
         steps = self._arrange(brief)
         rng = brief.rng("compose")
-        now = _FIRST_DAY + timedelta(days=rng.randrange(330), minutes=15 * rng.randrange(30, 84) + rng.randrange(15))
-        city = str(draw_value("city", {"type": "string"}, rng, now.date()))
-        name = str(draw_value("full_name", {"type": "string"}, rng, now.date()))
-        composer = Composer(brief, now.date(), name, rng)
+        home = home_of(brief.seed, brief.index)
+        composer = Composer(brief, home, rng)
         requests = [composer.add(step) for step in steps]
         composer.close()
         scenario = Scenario(
-            persona=f"{name}, {composer.manner_words()}",
+            persona=f"{home.name}, {composer.manner_words()}",
             situation=_situation(steps, brief),
             goal=_goal(requests),
-            now=now.isoformat(timespec="minutes"),
-            city=city,
+            now=home.now.isoformat(timespec="minutes"),
+            city=home.city,
         )
         return DialoguePlan(scenario=scenario, requests=tuple(requests), outline=composer.outline())
 

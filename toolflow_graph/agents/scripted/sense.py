@@ -23,7 +23,7 @@ _VERBS: dict[Action, str] = {
     "donate transfer pay merge trigger run deploy play",
     "update": "update change move reschedule rename set assign extend renew approve pause resume edit modify adjust "
     "reassign restart scale rotate mark redeem turn lock unlock activate switch raise rate review restore",
-    "end": "cancel delete remove close stop return revoke unsubscribe end terminate reject block void dismiss withdraw",
+    "end": "revert undo roll cancel delete remove close stop return revoke unsubscribe end terminate reject block void dismiss withdraw",
 }
 _ACTIONS: dict[str, Action] = {verb: action for action, verbs in _VERBS.items() for verb in verbs.split()}
 
@@ -83,7 +83,8 @@ def _sense(tool: Tool) -> Sense:
     produces = tuple(
         slot.path
         for slot in iterate_slots(tool.returns)
-        if slot.name not in properties and (is_identifier(slot.name, slot.schema) or is_reference(slot.name, slot.schema))
+        if slot.name not in properties
+        and (is_identifier(slot.name, slot.schema) or is_reference(slot.name, slot.schema))
     )
     return Sense(action_of(tool.name), needs, ids, produces, list_slot(tool.returns))
 

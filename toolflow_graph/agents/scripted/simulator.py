@@ -13,11 +13,11 @@ from langchain_core.messages import AIMessage, ToolMessage
 
 from toolflow_graph.agents.roles import Scene, ToolCall, ToolResult
 from toolflow_graph.agents.scripted.agenda import Agenda
-from toolflow_graph.agents.scripted.phrasing import Wording
+from toolflow_graph.agents.scripted.home import home_of
 from toolflow_graph.agents.scripted.sense import Action, sense, words_of
 from toolflow_graph.agents.scripted.verbalise import with_phrasings
 from toolflow_graph.types import JSON, Tool
-from toolflow_graph.values import draw_value, is_identifier, is_reference, coherent
+from toolflow_graph.values import coherent, draw_value, is_identifier, is_reference, kind_of
 
 __all__ = ["SEARCH_TOOLS", "ScriptedToolSimulator"]
 
@@ -26,7 +26,9 @@ SEARCH_TOOLS = Tool(
     description="Search the tool library for tools that can do something, and return their documentation.",
     parameters={
         "type": "object",
-        "properties": {"query": {"type": "string", "description": "What the tool should be able to do, in plain words"}},
+        "properties": {
+            "query": {"type": "string", "description": "What the tool should be able to do, in plain words"}
+        },
         "required": ["query"],
     },
     returns={
@@ -52,12 +54,59 @@ SEARCH_TOOLS = Tool(
 """The tool by which an assistant finds other tools (API-Bank's retrieve-then-call)."""
 
 _STATUS: dict[Action, tuple[str, ...]] = {
-    "create": ("confirmed", "booked", "created", "scheduled", "submitted", "open", "received", "active", "sent", "pending", "placed", "requested", "registered", "new", "queued", "accepted"),
+    "create": (
+        "confirmed",
+        "booked",
+        "created",
+        "scheduled",
+        "submitted",
+        "open",
+        "received",
+        "active",
+        "sent",
+        "pending",
+        "placed",
+        "requested",
+        "registered",
+        "new",
+        "queued",
+        "accepted",
+    ),
     "update": ("updated", "changed", "rescheduled", "confirmed", "approved", "active", "modified", "paused", "resumed"),
-    "end": ("cancelled", "canceled", "closed", "deleted", "removed", "revoked", "returned", "ended", "stopped", "terminated", "inactive", "withdrawn"),
+    "end": (
+        "cancelled",
+        "canceled",
+        "closed",
+        "deleted",
+        "removed",
+        "revoked",
+        "returned",
+        "ended",
+        "stopped",
+        "terminated",
+        "inactive",
+        "withdrawn",
+    ),
 }
-_GOOD_FLAGS = frozenset("success ok confirmed sent updated deleted created cancelled removed saved accepted added active enabled".split())
-_COUNTS = frozenset("count total number num results matches found".split())
+_GOOD_FLAGS = frozenset(
+    [
+        "success",
+        "ok",
+        "confirmed",
+        "sent",
+        "updated",
+        "deleted",
+        "created",
+        "cancelled",
+        "removed",
+        "saved",
+        "accepted",
+        "added",
+        "active",
+        "enabled",
+    ]
+)
+_COUNTS = frozenset(["count", "total", "number", "num", "results", "matches", "found"])
 
 
 class ScriptedToolSimulator:
@@ -73,7 +122,7 @@ class ScriptedToolSimulator:
             return ToolResult({"error": f"unknown tool {call.name!r}"}, scene.world, failed=True)
         tool = with_phrasings(scene.tools[call.name])
         if number is not None and "fails" in agenda.calls[number]:
-            wording = Wording(tool, scene.today, scene.rng("error", call.id))
+            wording = agenda.wording(number, scene.rng("error", call.id))
             frame = str(agenda.calls[number]["fails"])
             message = wording.about_call(frame, call.arguments) or frame
             return ToolResult({"error": message.rstrip(".")}, scene.world, failed=True)
@@ -109,6 +158,9 @@ def _same_reading(scene: Scene, tool: Tool, call: ToolCall) -> JSON | None:
             if other is not None and sense(other).action in ("create", "update", "end"):
                 return None
     return None
+
+
+_TEXT: JSON = {"type": "string"}
 
 
 class World:
@@ -163,7 +215,9 @@ class World:
         return [
             str(value)
             for name, value in data.items()
-            if isinstance(value, str | int) and not isinstance(value, bool) and name in properties
+            if isinstance(value, str | int)
+            and not isinstance(value, bool)
+            and name in properties
             and (is_identifier(name, properties[name]) or is_reference(name, properties[name]))
         ]
 
@@ -197,9 +251,12 @@ class Imagination:
         self.arguments = arguments
         self.world = world
         self.today = scene.today
+        home = home_of(scene.seed, scene.index)
+        self.currencies = home.currencies
         self.rng: random.Random = scene.rng("result", tool.name, repr(sorted(arguments.items(), key=repr)))
         self.action = sense(tool).action
         self.known = {**world.recall(arguments), **arguments}
+        self.city = next((str(v) for n, v in self.known.items() if kind_of(n, _TEXT) == "city" and v), home.city)
 
     def result(self) -> JSON:
         """Return the result object."""
@@ -208,7 +265,12 @@ class Imagination:
         if listing is not None and isinstance(content.get(listing), list):
             for name, value in content.items():
                 words = set(words_of(name))
-                if isinstance(value, int) and not isinstance(value, bool) and words & _COUNTS and name not in self.arguments:
+                if (
+                    isinstance(value, int)
+                    and not isinstance(value, bool)
+                    and words & _COUNTS
+                    and name not in self.arguments
+                ):
                     content[name] = len(content[listing])
         return content
 
@@ -238,6 +300,11 @@ class Imagination:
                     return status
         if top and schema.get("type") == "boolean" and words & _GOOD_FLAGS:
             return True
+        if kind_of(name, schema) == "address" and "examples" not in schema:
+            street = str(draw_value(name, schema, self.rng, self.today)).rpartition(", ")[0]
+            return f"{street}, {self.city}" if street else self.city
+        if enum and "currency" in words:
+            return next((code for code in self.currencies if code in enum), enum[0])
         return draw_value(name, schema, self.rng, self.today)
 
     def _list(self, schema: JSON) -> list[JSON]:
@@ -256,7 +323,7 @@ class Imagination:
                 gone & {str(v) for v in item.values() if isinstance(v, str | int)}
             ):
                 listed.append(item)
-        return _ordered(listed, items)
+        return _as_wanted(_ordered(listed, items), items, self.arguments)
 
     def _constrain(self, item: JSON, schema: JSON) -> JSON:
         """Keep to filters such as `max_price`, `min_rating`, `depart_after`, `arrive_before`."""
@@ -264,7 +331,9 @@ class Imagination:
             words = words_of(name)
             for field, value in item.items():
                 about = set(words_of(field))
-                if type(value) is not type(limit) and not (isinstance(value, int | float) and isinstance(limit, int | float)):
+                if type(value) is not type(limit) and not (
+                    isinstance(value, int | float) and isinstance(limit, int | float)
+                ):
                     continue
                 if isinstance(limit, bool | list | dict) or not isinstance(value, str | int | float):
                     continue
@@ -315,8 +384,30 @@ def _deep_fits(schema: JSON, value: Any) -> bool:
 def _same_name(item: JSON, other: JSON, filters: JSON) -> bool:
     """Say whether two items of a list would be told apart by nothing that a person would name."""
     texts = [k for k, v in item.items() if isinstance(v, str) and k not in filters and k in other]
-    free = [k for k in texts if not k.endswith(("status", "currency", "type", "_class", "category", "priority", "unit"))]
+    free = [
+        k for k in texts if not k.endswith(("status", "currency", "type", "_class", "category", "priority", "unit"))
+    ]
     return any(item[k] == other[k] for k in free[:2]) if free else item == other
+
+
+def _as_wanted(items: list[JSON], schema: JSON, arguments: JSON) -> list[JSON]:
+    """Sort a list the way the call asks for: cheapest, best rated or newest first."""
+    wish = next((set(words_of(str(v))) for n, v in arguments.items() if set(words_of(n)) & {"sort", "order", "sorted"}), None)
+    if wish is None:
+        return items
+    fields = schema.get("properties", {})
+    moneys = [n for n, s in fields.items() if kind_of(n, s) == "money"]
+    ratings = [n for n in fields if set(words_of(n)) & {"rating", "score", "stars"}]
+    days = [n for n, s in fields.items() if kind_of(n, s) in ("date", "datetime")]
+    rules = (
+        ({"price", "cheapest", "cost", "fare"}, moneys, bool(wish & {"desc", "descending", "highest", "expensive"})),
+        ({"rating", "best", "rated", "stars"}, ratings, True),
+        ({"newest", "recent", "latest", "new"}, days, True),
+    )
+    for words, names, descending in rules:
+        if wish & words and names and all(names[0] in item for item in items):
+            return sorted(items, key=lambda item, name=names[0]: item[name], reverse=descending)  # type: ignore[misc]
+    return items
 
 
 def _ordered(items: list[JSON], schema: JSON) -> list[JSON]:

@@ -2,7 +2,7 @@
 
 from toolflow_graph.agents.roles import Scene, UserTurn, derive_rng
 from toolflow_graph.agents.scripted.agenda import Agenda
-from toolflow_graph.agents.scripted.phrasing import Wording, lookup
+from toolflow_graph.agents.scripted.phrasing import Wording, find_currency, lookup
 from toolflow_graph.agents.scripted.speech import bank, value_bank
 from toolflow_graph.agents.scripted.text import decapitalise, draw_manner, join_sentences, tidy
 from toolflow_graph.types import JSON
@@ -55,7 +55,7 @@ class _Voice:
 
     def _request(self, part: JSON) -> str:
         call = int(part["call"])
-        wording = Wording(self.agenda.tool(call), self.scene.today, self.rng)
+        wording = self.agenda.wording(call, self.rng)
         words = wording.request(part["frame"], self.agenda.calls[call]["arguments"], set(part["said"]))
         lead = part.get("lead")
         return f"{lead} {decapitalise(words)}" if lead else words
@@ -74,7 +74,7 @@ class _Voice:
         frames = phrasings.picks if phrasings is not None else ()
         place = self.agenda.choice(call, len(items))
         if frames and self.rng.random() < 0.75:
-            words = self._point(Wording(tool, self.scene.today, self.rng), frames, item, items, result, call)
+            words = self._point(self.agenda.wording(call, self.rng), frames, item, items, result, call)
             if words is not None:
                 return tidy(self.rng.choice(_PICKS).replace("{pick}", words))
         if place == 0:
@@ -108,14 +108,14 @@ class _Voice:
         tool = self.agenda.tool(call)
         schema = tool.parameters["properties"][name]
         kind = kind_of(name, schema)
-        words = say(value, name, schema, self.rng, self.scene.today, currency=self._currency(call), style="user")
+        words = self._words(call, name, value, schema)
         if kind == "boolean":
             return self.rng.choice(_YES if value else _NO)
         return tidy(value_bank(kind, self.rng).replace("{value}", words).replace("{name}", name.replace("_", " ")))
 
     def _change(self, part: JSON) -> str:
         call = int(part["call"])
-        wording = Wording(self.agenda.tool(call), self.scene.today, self.rng)
+        wording = self.agenda.wording(call, self.rng)
         words = wording.about_call(part["frame"], self.agenda.arguments(call), "user") or ""
         return join_sentences([str(part["lead"]), words]) if part["lead"] else words
 
@@ -123,12 +123,20 @@ class _Voice:
         call, name = int(part["call"]), str(part["parameter"])
         schema = self.agenda.tool(call).parameters["properties"][name]
         value = self.agenda.arguments(call)[name]
-        words = say(value, name, schema, self.rng, self.scene.today, currency=self._currency(call), style="user")
+        words = self._words(call, name, value, schema)
         return tidy(str(part["frame"]).replace("{value}", words))
 
-    def _currency(self, call: int) -> str | None:
-        arguments = self.agenda.arguments(call)
-        return next((str(v) for k, v in arguments.items() if "currency" in k), None)
+    def _words(self, call: int, name: str, value: object, schema: JSON) -> str:
+        return say(
+            value,
+            name,
+            schema,
+            self.rng,
+            self.scene.today,
+            currency=find_currency(self.agenda.arguments(call)),
+            style="user",
+            month_first=self.agenda.home.month_first,
+        )
 
 
 _ONLY_ONE = (
@@ -185,5 +193,23 @@ _PICKS = (
     "{pick} would be good.",
     "Mm, {pick} for me.",
 )
-_YES = ("Yes, please.", "Yes.", "Please do, yes.", "Yes, that would be good.", "Yep.", "Yes, I'd like that.", "I would, yes.", "Right, yes.")
-_NO = ("No, no need.", "No, thanks.", "Not this time.", "No, leave that.", "Nope.", "I'd rather not.", "No, it's fine without.", "Rather no.")
+_YES = (
+    "Yes, please.",
+    "Yes.",
+    "Please do, yes.",
+    "Yes, that would be good.",
+    "Yep.",
+    "Yes, I'd like that.",
+    "I would, yes.",
+    "Right, yes.",
+)
+_NO = (
+    "No, no need.",
+    "No, thanks.",
+    "Not this time.",
+    "No, leave that.",
+    "Nope.",
+    "I'd rather not.",
+    "No, it's fine without.",
+    "Rather no.",
+)

@@ -55,7 +55,9 @@ def verb_phrase(tool: Tool) -> str:
         words[0] = first[:-1]
     else:
         words[0] = first
-    words[0] = {"retrieve": "get", "fetch": "get", "obtain": "get", "return": "get", "compute": "work out"}.get(words[0], words[0])
+    words[0] = {"retrieve": "get", "fetch": "get", "obtain": "get", "return": "get", "compute": "work out"}.get(
+        words[0], words[0]
+    )
     return re.sub(r"\b(?:a|the) (?:specific|given|specified|certain|particular) ", "the ", " ".join(words))
 
 
@@ -131,7 +133,10 @@ _CHANGES = (
     "The {noun} is {slot}, not what I said before.",
 )
 _ERRORS = (
-    ("service temporarily unavailable", "The service behind this isn't available at the moment, so I have no result yet."),
+    (
+        "service temporarily unavailable",
+        "The service behind this isn't available at the moment, so I have no result yet.",
+    ),
     ("request timed out", "The request ran into a time-out, so there's no result yet."),
     ("internal server error", "There was an internal error on the other side and I got no result."),
     ("upstream connection reset", "The connection broke off before anything came back."),
@@ -162,13 +167,16 @@ def _verbalise(tool: Tool) -> Phrasings:
     if few:
         for name in droppable:
             requests += [
-                f.replace("{verb}", verb).replace("{inline}", inline.replace(mentions[name].inline, f"[{mentions[name].inline}]"))
+                f.replace("{verb}", verb).replace(
+                    "{inline}", inline.replace(mentions[name].inline, f"[{mentions[name].inline}]")
+                )
                 for f in _REQUESTS[:4]
             ]
     for name in droppable:
         own = f" {mentions[name].sentence}"
         requests += [
-            f.replace("{verb}", verb).replace("{sentences}", sentences.replace(own, f"[{own}]")) for f in _REQUESTS[10:13]
+            f.replace("{verb}", verb).replace("{sentences}", sentences.replace(own, f"[{own}]"))
+            for f in _REQUESTS[10:13]
         ]
     offset = sum(map(ord, tool.name))
     return Phrasings(
@@ -201,8 +209,8 @@ def _answers(returns: JSON) -> tuple[str, ...]:
         return (
             f"I found {{count:{noun}}}: {{list}}.",
             f"{{count:{noun}}} came back: {{list}}.",
-            f"Here's what there is: {{list}}.",
-            f"These came up: {{list}}.",
+            "Here's what there is: {list}.",
+            "These came up: {list}.",
             f"The search gave {{count:{noun}}}, namely {{list}}.",
         )
     told = []
@@ -258,4 +266,3 @@ def _singular(noun: str) -> str:
     if noun.endswith("s") and not noun.endswith("ss"):
         return noun[:-1]
     return noun
-

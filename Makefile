@@ -1,0 +1,87 @@
+# Set-up and everyday commands. `make` alone lists them; nothing is installed outside $(VENV).
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help venv install demo test test-fast check format bench wheel constraints clean
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+RUN := $(VENV)/.installed
+DEV := $(VENV)/.installed-dev
+
+# Pins hold for the build backend too. Without --no-compile, writing bytecode takes longer than the installation.
+PIP_INSTALL := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
+	$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile
+
+DEMO := runs/demo
+WORKERS ?= auto
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target words; do \
+		printf '  make %-12s %s\n' "$$target" "$$words"; done
+
+venv: $(BIN)/pip ## create .venv with the first Python >= 3.11 found (or PYTHON=...)
+
+install: $(DEV) ## everything to develop: the package (editable), pinned dependencies, tools
+
+demo: $(RUN) ## set up, then write 20 dialogues into a fresh runs/demo (an older demo there is removed)
+	@rm -rf $(DEMO)
+	$(BIN)/toolflow generate --dialogues 20 --seed 7 --out $(DEMO)
+
+test: $(DEV) ## set up, then run all tests (ARGS='-k walk' adds options)
+	$(PYTEST) $(ARGS)
+
+test-fast: $(DEV) ## the tests without those marked slow
+	$(PYTEST) -m 'not slow' $(ARGS)
+
+check: $(DEV) ## lint, formatting, types and import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(DEV) ## format the code and mend what the linter can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(DEV) ## run every benchmark
+	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark"; done
+
+wheel: $(DEV) ## build the wheel into dist/
+	$(BIN)/python -m build --wheel --no-isolation
+
+constraints: ## pin anew: the newest versions that pyproject.toml admits (torch excepted), into constraints.txt
+	@scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; \
+	$(MAKE) --no-print-directory VENV="$$scratch/venv" venv; \
+	torch=$$(grep '^torch==' constraints.txt); \
+	"$$scratch/venv/bin/python" -m pip install --quiet --no-compile "$$torch" -e '.[dev]'; \
+	{ sed -n '/^#/p; /^$$/q' constraints.txt; \
+	  "$$scratch/venv/bin/python" -m pip freeze --exclude-editable | sed 's/+cpu$$//'; } > "$$scratch/pins"; \
+	cp "$$scratch/pins" constraints.txt
+
+clean: ## remove what tools have written (not .venv, not runs/)
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +
+
+$(BIN)/pip:
+	@for python in $${PYTHON:-python3 python3.13 python3.12 python3.11 python}; do \
+		if "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+			echo "creating $(VENV) with $$("$$python" --version)"; \
+			exec "$$python" -m venv $(VENV); \
+		fi; \
+	done; \
+	echo "No Python 3.11 or newer with venv was found on PATH: install one (on Debian also python3-venv)," \
+		"or name it: make PYTHON=/path/to/python3" >&2; exit 1
+
+$(RUN): pyproject.toml constraints.txt | $(BIN)/pip
+	@echo "installing the package and its pinned dependencies into $(VENV) (about a minute; later runs skip this)"
+	@$(PIP_INSTALL) --editable .
+	@touch $@
+
+$(DEV): pyproject.toml constraints.txt | $(BIN)/pip
+	@echo "installing the package, its pinned dependencies and the development tools into $(VENV)"
+	@$(PIP_INSTALL) --editable '.[dev]'
+	@touch $(RUN) $@
