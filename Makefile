@@ -58,7 +58,7 @@ constraints: ## pin anew: the newest versions that pyproject.toml admits (torch 
 	$(MAKE) --no-print-directory VENV="$$scratch/venv" venv; \
 	torch=$$(grep '^torch==' constraints.txt); \
 	"$$scratch/venv/bin/python" -m pip install --quiet --no-compile "$$torch" -e '.[dev]'; \
-	{ sed -n '/^#/p; /^$$/q' constraints.txt; \
+	{ sed '/^$$/q' constraints.txt; \
 	  "$$scratch/venv/bin/python" -m pip freeze --exclude-editable | sed 's/+cpu$$//'; } > "$$scratch/pins"; \
 	cp "$$scratch/pins" constraints.txt
 

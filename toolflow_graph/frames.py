@@ -20,8 +20,9 @@ from toolflow_graph.errors import FrameError
 
 __all__ = ["Frame", "Option", "Slot", "parse_frame"]
 
-_SLOT = re.compile(r"\{([A-Za-z0-9_\-.]+)(?::([^{}\[\]|]+))?\}")
-_CONDITION = re.compile(r"([A-Za-z0-9_\-.]+)\?")
+_SLOT = re.compile(r"\{([\w\-.]+)(?::([^{}\[\]|]+))?\}")
+_CONDITION = re.compile(r"([\w\-.]+)\?")
+_MAX_DEPTH = 20
 
 
 @dataclass(frozen=True)
@@ -150,13 +151,13 @@ def _realise_option(
 @lru_cache(maxsize=65536)
 def parse_frame(source: str) -> Frame:
     """Parse a frame; raises `FrameError` with the place when brackets or slots are not well-formed."""
-    frame, end = _parse(source, 0, "")
+    frame, end = _parse(source, 0, "", 0)
     if end != len(source):
         raise FrameError(f"unexpected {source[end]!r} at {end} in frame {source!r}")
     return frame
 
 
-def _parse(source: str, start: int, stops: str) -> tuple[Frame, int]:
+def _parse(source: str, start: int, stops: str, depth: int) -> tuple[Frame, int]:
     parts: list[str | Slot | Option] = []
     text: list[str] = []
     position = start
@@ -179,7 +180,7 @@ def _parse(source: str, start: int, stops: str) -> tuple[Frame, int]:
             position = match.end()
         elif character == "[":
             flush()
-            option, position = _parse_option(source, position)
+            option, position = _parse_option(source, position, depth + 1)
             parts.append(option)
         elif character in "}]|":
             raise FrameError(f"unexpected {character!r} at {position} in frame {source!r}")
@@ -190,7 +191,9 @@ def _parse(source: str, start: int, stops: str) -> tuple[Frame, int]:
     return Frame(source[start:position], tuple(parts)), position
 
 
-def _parse_option(source: str, start: int) -> tuple[Option, int]:
+def _parse_option(source: str, start: int, depth: int) -> tuple[Option, int]:
+    if depth > _MAX_DEPTH:
+        raise FrameError(f"more than {_MAX_DEPTH} options inside one another at {start} in frame {source!r}")
     position = start + 1
     condition = ""
     match = _CONDITION.match(source, position)
@@ -198,10 +201,12 @@ def _parse_option(source: str, start: int) -> tuple[Option, int]:
         condition, position = match[1], match.end()
     alternatives: list[Frame] = []
     while True:
-        frame, position = _parse(source, position, "|]")
+        frame, position = _parse(source, position, "|]", depth)
         alternatives.append(frame)
         if position >= len(source):
             raise FrameError(f"'[' at {start} is never closed in frame {source!r}")
         if source[position] == "]":
+            if condition and len(alternatives) > 2:
+                raise FrameError(f"condition {condition!r} at {start} has more than two outcomes in frame {source!r}")
             return Option(tuple(alternatives), condition), position + 1
         position += 1

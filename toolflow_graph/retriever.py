@@ -52,6 +52,7 @@ _EMBEDDED_DIMENSION = 384
 _RECIPE = "float32, equal lengths, 1"  # part of every cache key: change it when `_compute` gives other numbers
 _BATCH = 4
 _CHUNK = 512
+_ENCODED_AT_ONCE = 256  # then cached, so that an interrupted run keeps it
 _GRID = float(2**24)
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR_SHORT_READ}
 _CHECKSUM_BYTES = 8
@@ -215,8 +216,10 @@ class SentenceEncoder:
         cached = self.cache.read(list(keys.values())) if self.fingerprint else {}
         vectors = {text: cached[key] for text, key in keys.items() if key in cached}
         missing = sorted((text for text in distinct if text not in vectors), key=len)
-        for start in range(0, len(missing), _CHUNK):
-            part = missing[start : start + _CHUNK]
+        if missing and self._on_progress:
+            self._on_progress(0, len(missing))
+        for start in range(0, len(missing), _ENCODED_AT_ONCE):
+            part = missing[start : start + _ENCODED_AT_ONCE]
             computed = self._compute(part)
             if self.fingerprint:
                 self.cache.write([keys[text] for text in part], computed)

@@ -45,7 +45,9 @@ class _Side:
     def look_up(self, tools: "NDArray[np.integer]", places: "NDArray[np.integer]") -> "NDArray[np.int64]":
         """Return the strings that stand at these places of these tools."""
         starts = np.cumsum([0, *(len(own) for own in self.members)])
-        return np.concatenate([*self.members, np.zeros(0, np.int64)])[starts[tools] + places]
+        flat: NDArray[np.int64] = np.concatenate([*self.members, np.zeros(0, np.int64)])
+        strings: NDArray[np.int64] = flat[starts[tools] + places]
+        return strings
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +59,8 @@ class _Relation:
     target_places: "NDArray[np.int64]"
 
     def row(self, tool: int) -> "NDArray[np.int64]":
-        return self.matrix.indices[self.matrix.indptr[tool] : self.matrix.indptr[tool + 1]].astype(np.int64)
+        start, end = self.matrix.indptr[tool : tool + 2]
+        return self.matrix.indices[start:end].astype(np.int64)
 
     def entry(self, source: int, target: int) -> int | None:
         start = int(self.matrix.indptr[source])

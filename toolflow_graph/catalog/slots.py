@@ -28,27 +28,28 @@ class SchemaSlot:
 
 def iterate_slots(schema: JSON, prefix: str = "") -> Iterator[SchemaSlot]:
     """Yield every property of an object schema, depth first, those of nested objects and of list items included."""
-    properties = schema.get("properties")
-    if not isinstance(properties, dict):
-        return
-    for name, part in properties.items():
-        if not isinstance(part, dict):
-            continue
-        path = f"{prefix}.{name}" if prefix else str(name)
-        yield SchemaSlot(path, part)
-        inner = part.get("items") if part.get("type") == "array" else part
-        if isinstance(inner, dict):
-            yield from iterate_slots(inner, path)
+    for name, part in _properties(schema).items():
+        if isinstance(part, dict):
+            path = f"{prefix}.{name}" if prefix else str(name)
+            yield SchemaSlot(path, part)
+            yield from iterate_slots(part, path)
 
 
 def schema_at(schema: JSON, path: str) -> JSON | None:
     """Return the schema of the slot at `path`, or None when there is none."""
     current = schema
     for name in path.split("."):
-        if current.get("type") == "array" and isinstance(current.get("items"), dict):
-            current = current["items"]
-        properties = current.get("properties")
-        if not isinstance(properties, dict) or not isinstance(properties.get(name), dict):
+        part = _properties(current).get(name)
+        if not isinstance(part, dict):
             return None
-        current = properties[name]
+        current = part
     return current
+
+
+def _properties(schema: JSON) -> JSON:
+    """Return the properties of an object, of the items of a list, or of the first branch of a union that has any."""
+    properties = schema.get("properties")
+    if isinstance(properties, dict):
+        return properties
+    inner = [schema.get("items"), *schema.get("anyOf", ()), *schema.get("oneOf", ()), *schema.get("allOf", ())]
+    return next((found for part in inner if isinstance(part, dict) and (found := _properties(part))), {})

@@ -7,4 +7,15 @@ from toolflow_graph.values.kinds import Kind, is_identifier, is_reference, kind_
 from toolflow_graph.values.sentence_frames import frame_of
 from toolflow_graph.values.words import Style, say
 
-__all__ = ["Kind", "Style", "coherent", "draw_value", "frame_of", "is_identifier", "is_reference", "kind_of", "say", "supports"]
+__all__ = [
+    "Kind",
+    "Style",
+    "coherent",
+    "draw_value",
+    "frame_of",
+    "is_identifier",
+    "is_reference",
+    "kind_of",
+    "say",
+    "supports",
+]

@@ -13,44 +13,28 @@ from toolflow_graph.types import JSON
 from toolflow_graph.values import people
 from toolflow_graph.values.coherence import coherent
 from toolflow_graph.values.kinds import Kind, kind_of, plain_schema, plain_type
-from toolflow_graph.values.lexicon import COUNTRIES, CURRENCIES, LANGUAGES
+from toolflow_graph.values.lexicon import AIRPORTS, COUNTRIES, CURRENCIES, LANGUAGES, STATES
 from toolflow_graph.values.moments import date_format, format_datetime
-from toolflow_graph.values.naming import split_words
+from toolflow_graph.values.naming import split_words, word_set
 from toolflow_graph.values.numbers import draw_number
 from toolflow_graph.values.patterns import compile_pattern, draw_pattern
+from toolflow_graph.values.topics import draw_topic, examples_in
 
 __all__ = ["draw_value"]
 
-_PAST = frozenset(
+_PAST = word_set(
     "since last previous past issued created updated joined hired purchase purchased ordered invoice transaction "
-    "historical history incident founded modified published onset visited completed received".split()
+    "historical history incident founded modified published onset visited completed received"
 )
 _PAST_DESCRIPTION = re.compile(
-    r"\b(?:last|previous|past|history|historical|was|were|has been|report|statistics|transactions|spending|"
+    r"\b(?:last(?! (?:day|date|possible|moment))|previous|past|history|historical|was|were|has been|report|statistics|transactions|spending|"
     r"statement|happened|occurred|purchased|issued|created|logged|recorded)\b"
 )
-_BIRTH = frozenset("birth birthday dob birthdate born".split())
-_EXPIRY = frozenset("expiry expiration expires expire valid renewal".split())
+_BIRTH = word_set("birth birthday dob birthdate born")
+_EXPIRY = word_set("expiry expiration expires expire valid renewal")
+_TYPES: dict[str, Any] = {"string": str, "integer": int, "number": (int, float), "boolean": bool}
 _DEFAULTED = 0.15
 _OPTIONAL = 0.5
-_TEXTS = (
-    "quarterly review",
-    "birthday dinner",
-    "team lunch",
-    "garden tools",
-    "running shoes",
-    "kitchen renovation",
-    "travel insurance",
-    "guitar lessons",
-    "vegetable soup",
-    "wireless headphones",
-    "office chair",
-    "summer festival",
-    "project kickoff",
-    "electric bikes",
-    "coffee grinder",
-    "city museum",
-)
 
 
 def draw_value(name: str, schema: JSON, rng: random.Random, today: date) -> Any:
@@ -88,7 +72,9 @@ def draw_value(name: str, schema: JSON, rng: random.Random, today: date) -> Any:
 
 def _use_default(schema: JSON, rng: random.Random) -> bool:
     default = schema["default"]
-    return default is not None and default != "" and rng.random() < _DEFAULTED
+    fits = _TYPES.get(plain_type(schema), object)
+    usable = default not in (None, "") and isinstance(default, fits)
+    return usable and (fits is bool or not isinstance(default, bool)) and rng.random() < _DEFAULTED
 
 
 def _draw_object(schema: JSON, rng: random.Random, today: date) -> JSON:
@@ -103,19 +89,28 @@ def _draw_object(schema: JSON, rng: random.Random, today: date) -> JSON:
             drawn[name] = draw_value(name, {"type": "string"}, rng, today)
     extra = schema.get("additionalProperties")
     if not properties and isinstance(extra, dict):
-        drawn = {f"item_{i + 1}": draw_value("item", extra, rng, today) for i in range(int(schema.get("minProperties", 1)))}
+        drawn = {
+            f"item_{i + 1}": draw_value("item", extra, rng, today) for i in range(int(schema.get("minProperties", 1)))
+        }
     return coherent(drawn, schema, rng)
 
 
 def _draw_array(name: str, schema: JSON, rng: random.Random, today: date) -> list[Any]:
     low = int(schema.get("minItems", 1))
     high = int(schema.get("maxItems", max(low, 3)))
+    items = schema.get("items")
+    if (
+        "minItems" not in schema
+        and high >= 3
+        and isinstance(items, dict)
+        and items.get("type") in ("number", "integer")
+    ):
+        low = 3
     size = rng.randint(low, max(low, min(high, max(low, 1) + 2)))
     size = max(low, min(size, high))
     prefix = schema.get("prefixItems")
     if isinstance(prefix, list):
         return [draw_value(name, part, rng, today) for part in prefix]
-    items = schema.get("items")
     part = items if isinstance(items, dict) else {"type": "string"}
     singular = name[:-1] if name.endswith("s") and not name.endswith("ss") else name
     drawn: list[Any] = []
@@ -164,11 +159,15 @@ def _draw_string(name: str, schema: JSON, kind: Kind, rng: random.Random, today:
 
 
 def _draw_kind(name: str, schema: JSON, kind: Kind, rng: random.Random, today: date) -> str:
+    words = split_words(name)
+    description = str(schema.get("description", ""))
+    if kind in ("place", "id", "company") and "pattern" not in schema and (told := examples_in(description)):
+        return rng.choice(told)
+    if kind in ("place", "city") and (special := _draw_special_place(words, description, rng)):
+        return special
     simple = _SIMPLE.get(kind)
     if simple is not None:
         return simple(rng)
-    words = split_words(name)
-    description = str(schema.get("description", ""))
     if kind == "date":
         day = _draw_date(words, description, rng, today)
         if "pattern" in schema and not re.search(schema["pattern"], day.isoformat()):
@@ -190,6 +189,16 @@ def _draw_kind(name: str, schema: JSON, kind: Kind, rng: random.Random, today: d
     if kind == "id":
         return _draw_code(words, rng)
     return _draw_text(words, description, rng)
+
+
+def _draw_special_place(words: tuple[str, ...], description: str, rng: random.Random) -> str | None:
+    if "airport" in words or "airport code" in description.lower():
+        coded = re.search(r"\bcode\b|IATA", description)
+        return rng.choice(tuple(AIRPORTS)).upper() if coded else f"{people.draw_city(rng)} Airport"
+    if words[-1:] == ("state",):
+        code = rng.choice(tuple(STATES))
+        return code if re.search(r"abbreviat|two[- ]letter|\bcode\b", description) else STATES[code]
+    return None
 
 
 def _time_form(schema: JSON) -> str:
@@ -237,9 +246,6 @@ def _draw_code(words: tuple[str, ...], rng: random.Random) -> str:
 
 
 def _draw_text(words: tuple[str, ...], description: str, rng: random.Random) -> str:
-    quoted = _quoted_examples(description)
-    if quoted:
-        return rng.choice(quoted)
     found = set(words)
     if found & {"language", "lang", "locale"}:
         code = rng.choice(tuple(LANGUAGES))
@@ -248,27 +254,13 @@ def _draw_text(words: tuple[str, ...], description: str, rng: random.Random) -> 
         return rng.choice(("Europe/Paris", "Europe/London", "America/New_York", "Asia/Tokyo", "Europe/Zurich"))
     if "ip" in found:
         return f"192.0.2.{rng.randint(1, 254)}"
-    if found & {"color", "colour"}:
-        return rng.choice(("red", "dark blue", "green", "black", "white", "grey", "orange", "turquoise"))
     if found & {"username", "login"}:
         return people.draw_email(rng).split("@")[0].replace(".", "")
-    if found & {"file", "filename", "path"}:
-        return rng.choice(("report.pdf", "notes.txt", "budget.xlsx", "summary.docx", "photos.zip", "minutes.md"))
-    if found & {"gender", "sex"}:
-        return rng.choice(("female", "male"))
     if "month" in found:
         return rng.choice(("January", "March", "May", "June", "September", "November"))
     if found & {"day", "weekday"}:
         return rng.choice(("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"))
-    return rng.choice(_TEXTS)
-
-
-def _quoted_examples(description: str) -> list[str]:
-    quoted: list[str] = re.findall(r"(?<!\w)['\"\u201c]([^'\"\u201c\u201d]{2,40})['\"\u201d](?!\w)", description)
-    if not quoted:
-        match = re.search(r"(?:e\.g\.?,?|for example,?|such as|like) ([A-Z][\w ]{2,30}(?:, [A-Z]{2}\b)?)", description)
-        quoted = [match[1]] if match else []
-    return [q for q in quoted if not re.search(r"[{}<>\[\]]|YYYY|HH:", q)]
+    return draw_topic(words, description, rng)
 
 
 _SIMPLE: dict[str, Callable[[random.Random], str]] = {

@@ -10,7 +10,7 @@ from typing import Any
 from toolflow_graph.types import JSON
 from toolflow_graph.values.kinds import Kind, kind_of, plain_schema
 from toolflow_graph.values.moments import Moment, parse_moment
-from toolflow_graph.values.naming import fold, split_words, stem
+from toolflow_graph.values.naming import fold, split_words, stem, word_set
 from toolflow_graph.values.read_dates import NO_YEAR
 from toolflow_graph.values.read_numbers import UNIT_SECONDS
 from toolflow_graph.values.reading import Reading, content_words, read
@@ -20,10 +20,10 @@ from toolflow_graph.values.words import enum_words
 __all__ = ["overlap", "supports"]
 
 _ENOUGH = 0.6
-_YES = frozenset("yes yeah yep sure please ok okay definitely absolutely true with include included".split())
-_FIRM = frozenset("yes yeah yep definitely absolutely true".split())
-_NO = frozenset("no not without don't doesn't never nope false skip exclude isn't won't nah".split())
-_ENDS = frozenset("end until till to out checkout return due finish close before arrival expiry by".split())
+_YES = word_set("yes yeah yep sure please ok okay definitely absolutely true with include included")
+_FIRM = word_set("yes yeah yep definitely absolutely true")
+_NO = word_set("no not without don't doesn't never nope false skip exclude isn't won't nah")
+_ENDS = word_set("end until till to out checkout return due finish close before arrival expiry by")
 _LARGER = (
     (re.compile(r"\b(?:m|meters?|metres?)\b"), re.compile(r"\bkm\b|kilomet|\bk\b"), 1000),
     (re.compile(r"\b(?:g|grams?)\b"), re.compile(r"\bkg\b|kilo"), 1000),
@@ -131,10 +131,12 @@ def _has_scaled(readings: list[Reading], value: Decimal, about: str) -> bool:
     )
 
 
-_ONE = frozenset("a an one single myself alone".split())
-_TWO = frozenset("both us couple pair double two".split())
-_TWOSOME = re.compile(r"\b(?:my (?:wife|husband|partner|girlfriend|boyfriend|friend|sister|brother|mother|father) and i|"
-                      r"with my (?:wife|husband|partner)|me and my \w+|the two of us)\b")
+_ONE = word_set("a an one single myself alone")
+_TWO = word_set("both us couple pair double two")
+_TWOSOME = re.compile(
+    r"\b(?:my (?:wife|husband|partner|girlfriend|boyfriend|friend|sister|brother|mother|father) and i|"
+    r"with my (?:wife|husband|partner)|me and my \w+|the two of us)\b"
+)
 
 
 def _has_few(readings: list[Reading], value: int, name: str, schema: JSON) -> bool:
@@ -207,9 +209,7 @@ def _has_moment(readings: list[Reading], moment: Moment, name: str) -> bool:
         return any(
             moment.month in r.months or any((d.year, d.month) == (year, month) for d in r.dates) for r in readings
         )
-    has_day = moment.day is None or any(
-        _has_date(readings, day, name) for day in (moment.day, *moment.others)
-    )
+    has_day = moment.day is None or any(_has_date(readings, day, name) for day in (moment.day, *moment.others))
     return has_day and (moment.at is None or _has_time(readings, moment, name))
 
 
@@ -315,5 +315,3 @@ def _code(value: str) -> tuple[str, Any] | None:
         return re.compile(rf"(?<![a-z0-9]){spelled}(?![a-z0-9])")
 
     return squeezed, pattern
-
-

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from toolflow_graph.types import JSON
-from toolflow_graph.values.naming import split_words
+from toolflow_graph.values.naming import split_words, word_set
 
 __all__ = ["Kind", "is_identifier", "is_reference", "kind_of", "plain_schema"]
 
@@ -50,52 +50,52 @@ _FORMATS: dict[str, Kind] = {
     "uuid": "id",
     "phone": "phone",
 }
-_PEOPLE = frozenset(
+_PEOPLE = word_set(
     "passenger customer client patient guest employee contact recipient sender author owner host attendee assignee "
     "traveler traveller organizer organiser reviewer manager doctor student teacher player artist actor director user "
     "member applicant candidate tenant driver agent person participant invitee beneficiary payee singer composer "
     "plaintiff defendant judge lawyer physician instructor tutor caller resident subscriber payer supervisor buyer "
-    "seller speaker engineer approver interviewer buddy officer courier visitor editor handler colleague musician celebrity scientist politician president athlete".split()
+    "seller speaker engineer approver interviewer buddy officer courier visitor editor handler colleague musician celebrity scientist politician president athlete"
 )
-_NAME_PARTS = frozenset("full first last family middle given sur contact holder".split())
-_COMPANIES = frozenset(
+_NAME_PARTS = word_set("full first last family middle given sur contact holder")
+_COMPANIES = word_set(
     "company employer organization organisation business vendor supplier merchant firm manufacturer insurer "
-    "carrier courier airline bank corporation".split()
+    "carrier courier airline bank corporation"
 )
-_IDS = frozenset(
+_IDS = word_set(
     "id ids identifier code number no ref reference key token sku isbn iban uuid guid slug handle tracking plate vin "
-    "zip zipcode postcode postal ticker symbol serial barcode gtin pin".split()
+    "zip zipcode postcode postal ticker symbol serial barcode gtin pin"
 )
-_PLACES = frozenset(
+_PLACES = word_set(
     "location venue place airport station destination origin region state area landmark district neighborhood "
-    "neighbourhood pickup dropoff hotel restaurant province county".split()
+    "neighbourhood pickup dropoff hotel restaurant province county"
 )
-_CITIES = frozenset("city cities town municipality".split())
-_MONEY = frozenset(
+_CITIES = word_set("city cities town municipality")
+_MONEY = word_set(
     "price cost fee salary income budget balance payment revenue rent principal deposit loan wage fare bill donation "
     "expense expenses expenditure investment premium payout refund subtotal spending spend spent savings debt "
-    "charge charges tip earnings profit turnover deductible pay insured".split()
+    "charge charges tip earnings profit turnover deductible pay insured"
 )
-_PERCENT = frozenset("percent percentage pct humidity discount probability".split())
-_COUNTS = frozenset(
+_PERCENT = word_set("percent percentage pct humidity discount probability")
+_COUNTS = word_set(
     "count quantity qty nights guests adults children kids people passengers seats rooms tickets limit results pages "
     "page copies players participants employees attendees units items bedrooms bathrooms beds servings persons "
-    "travelers travellers infants pets stops stars attempts retries replicas num days weeks months years bags".split()
+    "travelers travellers infants pets stops stars attempts retries replicas num days weeks months years bags"
 )
-_MEASURES = frozenset(
+_MEASURES = word_set(
     "temperature distance weight height width length duration minutes hours seconds speed area volume radius mass "
     "pressure latitude longitude lat lon lng depth altitude age size mileage kwh power voltage current energy force "
     "velocity acceleration calories steps carbs protein density capacity wind precipitation km meters minute hour "
-    "ml kg grams angle frequency time".split()
+    "ml kg grams angle frequency time"
 )
 _PAST_DESCRIPTION = re.compile(r"\bas (?:returned|shown|given|listed) (?:by|in)\b")
-_REFERENCES = frozenset(
+_REFERENCES = word_set(
     "number no code ref reference iban plate vin zip zipcode postcode postal isbn sku pin barcode ticker symbol "
-    "serial coupon voucher pnr ssn".split()
+    "serial coupon voucher pnr ssn"
 )
-_HELD_IDS = frozenset(
+_HELD_IDS = word_set(
     "student employee member membership patient passport tax national license licence driver loyalty invoice policy "
-    "customer account frequent vat personal insurance".split()
+    "customer account frequent vat personal insurance"
 )
 _DATE_FORM = re.compile(r"y{2,4}[-/.]m{1,2}[-/.]d{1,2}|m{1,2}[-/.]d{1,2}[-/.]y{2,4}|d{1,2}[-/.]m{1,2}[-/.]y{2,4}")
 _TIME_FORM = re.compile(r"\bh{1,2}:m{2}\b|24[- ]?h|24-hour|hh?:mm")
@@ -215,18 +215,24 @@ def _number_kind(words: tuple[str, ...], description: str, type_: str) -> Kind:
         return "money"
     if last == "value" and found & {"declared", "gift", "order", "card", "voucher", "goods", "insured", "market"}:
         return "money"
-    return "money" if "amount" in found and not re.search(r"water|ingredient|food|substance|\bml\b", description) else (
-        "count" if "number of" in description[:40] and type_ == "integer" else "number"
+    return (
+        "money"
+        if "amount" in found and not re.search(r"water|ingredient|food|substance|\bml\b", description)
+        else ("count" if "number of" in description[:40] and type_ == "integer" else "number")
     )
 
 
 def _is_percent_rate(found: set[str], description: str) -> bool:
     wanted = {"interest", "tax", "discount", "growth", "inflation", "return", "success", "commission", "mortality"}
-    return bool(found & wanted) or "percent" in description
+    return bool(found & wanted) or "percent" in description or "interest rate" in description
 
 
 def _string_kind(words: tuple[str, ...], description: str, has_pattern: bool) -> Kind:
-    kind = _moment_kind(words, description) or _contact_kind(words, description) or _code_kind(words, has_pattern)
+    kind = (
+        _moment_kind(words, description)
+        or _contact_kind(words, description)
+        or _code_kind(words, description, has_pattern)
+    )
     return kind or _name_kind(words, description) or ("id" if has_pattern else "text")
 
 
@@ -261,13 +267,15 @@ def _contact_kind(words: tuple[str, ...], description: str) -> Kind | None:
     return "url" if found & {"url", "uri", "website", "webpage", "homepage", "link"} else None
 
 
-def _code_kind(words: tuple[str, ...], has_pattern: bool) -> Kind | None:
+def _code_kind(words: tuple[str, ...], description: str, has_pattern: bool) -> Kind | None:
     found = set(words)
     last = words[-1] if words else ""
     if "currency" in found or "currencies" in found:
         return "currency"
     if last in ("country", "nationality") or (found & {"country", "nationality"} and last in ("code", "name")):
         return "country"
+    if last in ("account", "acct") and re.search(r"number|\bid\b|identif", description):
+        return "id"
     if (last in _IDS and (has_pattern or last != "number" or len(words) > 1)) or "tracking" in found:
         return "id"
     return None
@@ -284,11 +292,17 @@ def _name_kind(words: tuple[str, ...], description: str) -> Kind | None:
         return "person"
     if found & _COMPANIES and (last in _COMPANIES or last == "name"):
         return "company"
-    if last in _PEOPLE and not found & {"dns", "ip", "server", "db"} and re.search(r"\bname\b|\bperson\b|\bwho\b|\bfull name", description):
+    if (
+        last in _PEOPLE
+        and not found & {"dns", "ip", "server", "db"}
+        and re.search(r"\bname\b|\bperson\b|\bwho\b|\bfull name", description)
+    ):
         return "person"
     if last == "name" and re.search(r"name of (?:the |a |an )?(?:\w+ )?(?:person|patient|guest|customer)", description):
         return "person"
     if last in _PLACES or (found & _PLACES and last == "name"):
+        if found & {"state", "region", "area", "province", "county"} and "origin" not in found:
+            return "place"
         return "city" if re.search(r"\bcity\b|\btown\b", description) else "place"
     if found & {"departure", "arrival", "from", "to", "source"} and re.search(r"\bcity\b", description):
         return "city"

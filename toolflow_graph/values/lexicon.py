@@ -2,7 +2,9 @@
 
 from functools import lru_cache
 
-__all__ = ["CITIES", "COUNTRIES", "CURRENCIES", "LANGUAGES", "STATES", "country_of"]
+from toolflow_graph.values.naming import word_list
+
+__all__ = ["AIRPORTS", "CITIES", "COUNTRIES", "CURRENCIES", "LANGUAGES", "STATES", "country_of"]
 
 COUNTRIES = {
     "AR": "Argentina",
@@ -164,7 +166,7 @@ CURRENCIES: dict[str, tuple[str, str, tuple[str, ...]]] = {
 
 CITIES: dict[str, str] = dict(
     pair.split("/")
-    for pair in (
+    for pair in word_list(
         "Lyon/FR Paris/FR Marseille/FR Nantes/FR Bordeaux/FR Toulouse/FR Lille/FR Strasbourg/FR Nice/FR Grenoble/FR "
         "Geneva/CH Zurich/CH Basel/CH Lausanne/CH Bern/CH Berlin/DE Hamburg/DE Munich/DE Cologne/DE Leipzig/DE "
         "Dresden/DE Frankfurt/DE Stuttgart/DE Freiburg/DE Vienna/AT Graz/AT Salzburg/AT Innsbruck/AT London/GB "
@@ -176,7 +178,7 @@ CITIES: dict[str, str] = dict(
         "Bucharest/RO Istanbul/TR Toronto/CA Montreal/CA Vancouver/CA Boston/US Chicago/US Seattle/US Denver/US "
         "Austin/US Portland/US Philadelphia/US Atlanta/US Houston/US Miami/US Sydney/AU Melbourne/AU Brisbane/AU "
         "Auckland/NZ Wellington/NZ Tokyo/JP Osaka/JP Kyoto/JP Seoul/KR Singapore/SG Mumbai/IN Bangalore/IN Delhi/IN"
-    ).split()
+    )
 )
 
 STATES = {
@@ -206,6 +208,51 @@ STATES = {
     "WA": "Washington",
 }
 
+AIRPORTS = {
+    "ams": "amsterdam",
+    "atl": "atlanta",
+    "bcn": "barcelona",
+    "ber": "berlin",
+    "bos": "boston",
+    "bru": "brussels",
+    "cdg": "paris",
+    "cph": "copenhagen",
+    "den": "denver",
+    "dfw": "dallas",
+    "dub": "dublin",
+    "dxb": "dubai",
+    "fco": "rome",
+    "fra": "frankfurt",
+    "gva": "geneva",
+    "ham": "hamburg",
+    "hnd": "tokyo",
+    "iah": "houston",
+    "ist": "istanbul",
+    "jfk": "new york",
+    "las": "las vegas",
+    "lax": "los angeles",
+    "lhr": "london",
+    "lis": "lisbon",
+    "lys": "lyon",
+    "mad": "madrid",
+    "mia": "miami",
+    "muc": "munich",
+    "mxp": "milan",
+    "nce": "nice",
+    "nrt": "tokyo",
+    "nyc": "new york",
+    "ord": "chicago",
+    "osl": "oslo",
+    "phx": "phoenix",
+    "prg": "prague",
+    "sea": "seattle",
+    "sfo": "san francisco",
+    "sin": "singapore",
+    "syd": "sydney",
+    "vie": "vienna",
+    "yyz": "toronto",
+    "zrh": "zurich",
+}
 CITY_ALIASES = {
     "new york city": ("nyc", "new york"),
     "new york": ("nyc", "new york city", "manhattan"),

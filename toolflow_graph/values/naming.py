@@ -4,7 +4,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-__all__ = ["fold", "pluralise", "split_words", "stem"]
+__all__ = ["fold", "phrase_list", "pluralise", "split_words", "stem", "word_list", "word_set"]
 
 _BOUNDARY = re.compile(r"[^A-Za-z0-9]+|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _PLURALS = {
@@ -34,6 +34,21 @@ _PLURALS = {
     "degree Celsius": "degrees Celsius",
 }
 _SUFFIXES = ("ations", "ation", "ments", "ment", "ings", "ing", "edly", "ers", "ies", "ed", "es", "er", "ly", "s", "e")
+
+
+def word_list(words: str) -> list[str]:
+    """Return the words of a text, in order: a readable way to write a long list."""
+    return words.split()
+
+
+def word_set(words: str) -> frozenset[str]:
+    """Return the words of a text as a set."""
+    return frozenset(words.split())
+
+
+def phrase_list(phrases: str) -> list[str]:
+    """Return the phrases of a text, which commas part."""
+    return phrases.split(",")
 
 
 @lru_cache(maxsize=65536)

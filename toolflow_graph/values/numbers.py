@@ -2,6 +2,7 @@
 
 import math
 import random
+import re
 from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
@@ -34,6 +35,8 @@ _RANGES = (
     _range("rating stars score", 1, 5, 0.5),
     _range("salary income wage", 24000, 95000, 500),
     _range("principal loan mortgage", 5000, 300000, 5000),
+    _range("inflation growth", 1, 8, 0.5),
+    _range("tax vat", 5, 25, 1),
     _range("interest", 1.5, 7.5, 0.25),
     _range("investment invested capital deposit", 500, 20000, 500),
     _range("budget", 200, 3000, 50),
@@ -71,6 +74,8 @@ _RANGES = (
     _range("floor", 1, 9, 1),
     _range("port", 1024, 9000, 1),
     _range("price cost fare fee", 8, 250, 0.5),
+    _range("timeout delay", 5, 60, 5),
+    _range("precision decimals", 1, 6, 1),
     _range("percent percentage pct", 5, 80, 5),
 )
 _KINDS: dict[str, tuple[float, float, float]] = {
@@ -116,6 +121,10 @@ def draw_number(name: str, schema: JSON, kind: Kind, rng: random.Random, today: 
     return _pick(first, last, grid, kind, rng, integer=integer, multiple=schema.get("multipleOf"))
 
 
+_TOLD = re.compile(
+    r"(?:between|from|ranging from|range of|ranges from|scale of|scale from|range is|\()\s*(-?\d+(?:\.\d+)?)\s*"
+    r"(?:\([^)]*\)\s*)?(?:and|to|-|–)\s*(-?\d+(?:\.\d+)?)(?!\s*(?:decimal|digit))"
+)
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
 
 
@@ -151,16 +160,28 @@ def _usual(name: str, schema: JSON, kind: Kind, today: date) -> tuple[Decimal, D
     if "year" in words or (words and words[-1] == "year"):
         past = any(w in description for w in ("release", "built", "born", "publish", "histor", "founded", "was "))
         low, high, step = (today.year - 30, today.year - 1, 1) if past else (today.year - 2, today.year, 1)
+    elif told := _told_range(description):
+        low, high, step = told
     else:
         found = _match(words)
         low, high, step = found or _KINDS.get(kind, (2, 60, 1))
-        if kind == "percent" and "decimal" in description or "fraction" in description:
+        if kind == "percent" and re.search(r"decimal|fraction|0\.\d", description):
             low, high, step = 0.01, 0.3, 0.01
         if "fahrenheit" in description and words and "temp" in words[-1]:
             low, high, step = 40, 95, 1
         if kind == "money" and integer:
             step = max(1.0, step)
     return Decimal(str(low)), Decimal(str(high)), Decimal(str(step))
+
+
+def _told_range(description: str) -> tuple[float, float, float] | None:
+    match = _TOLD.search(description)
+    if match is None:
+        return None
+    low, high = (float(part) for part in match.groups())
+    if low >= high or high > 10**6:
+        return None
+    return low, high, 1 if high - low >= 4 and float(low).is_integer() else (high - low) / 20 if high > 1 else 0.05
 
 
 def _match(words: tuple[str, ...]) -> tuple[float, float, float] | None:

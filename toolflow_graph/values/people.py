@@ -5,43 +5,51 @@ import random
 from functools import lru_cache
 
 from toolflow_graph.values.lexicon import CITIES
-from toolflow_graph.values.naming import fold
+from toolflow_graph.values.naming import fold, phrase_list, word_list
 
 __all__ = ["draw_address", "draw_city", "draw_company", "draw_email", "draw_person", "draw_phone", "draw_url"]
 
 _LOCALES = ("en_US", "en_US", "en_US", "en_GB", "en_GB", "fr_FR", "nl_NL", "en_IN", "pt_PT", "da_DK")
-_TRADES = (
+_TRADES = word_list(
     "Logistics Analytics Foods Studios Robotics Consulting Partners Energy Textiles Media Systems Instruments "
     "Furniture Interiors Biotech Publishing Architects Labs Coffee Cycles Marine Optics Travel Insurance"
-).split()
-_NAMES = (
+)
+_NAMES = word_list(
     "Meridian Northgate Halden Bluepine Kestrel Larkfield Solano Verity Ostrava Brightwater Cobalt Tamarind Juniper "
     "Wexford Calder Novalis Pinecrest Sandoval Arbor Quillon Redmoor Lumen Orchard Fairhaven Granite Silverbrook"
-).split()
+)
 _STREETS = {
-    "en": (
+    "en": phrase_list(
         "Maple Street,Church Lane,Victoria Road,Station Road,Mill Lane,King Street,Park Avenue,High Street,Elm Grove,"
         "Bridge Street,Chestnut Avenue,Harbour Road,Orchard Close,Queen's Road,Willow Drive,Market Street,Abbey Road"
-    ).split(","),
-    "fr": (
+    ),
+    "fr": phrase_list(
         "Rue de la République,Avenue Jean Jaurès,Rue Victor Hugo,Rue des Lilas,Boulevard Voltaire,Rue Pasteur,"
         "Quai des Brumes,Rue du Moulin,Avenue de la Gare,Rue Saint-Michel,Rue des Acacias"
-    ).split(","),
-    "de": (
+    ),
+    "de": phrase_list(
         "Lindenstraße,Gartenweg,Schillerstraße,Bahnhofstraße,Goethestraße,Kirchgasse,Mozartstraße,Rosenweg,"
         "Hauptstraße,Bergstraße,Mühlenweg"
-    ).split(","),
-    "it": "Via Garibaldi,Via Roma,Corso Italia,Via Mazzini,Via dei Mille,Via San Marco,Via Dante".split(","),
-    "es": "Calle Mayor,Calle del Sol,Avenida de la Paz,Calle San Juan,Calle Cervantes,Calle de la Luna".split(","),
+    ),
+    "it": phrase_list("Via Garibaldi,Via Roma,Corso Italia,Via Mazzini,Via dei Mille,Via San Marco,Via Dante"),
+    "es": phrase_list("Calle Mayor,Calle del Sol,Avenida de la Paz,Calle San Juan,Calle Cervantes,Calle de la Luna"),
 }
 _STYLES = {"FR": "fr", "CH": "de", "DE": "de", "AT": "de", "IT": "it", "ES": "es"}
-_DIAL = ("+44 20 7946 0", "+33 6 39 98 ", "+49 151 5550 ", "+1 202 555 0", "+41 78 555 0", "+31 6 1234 ", "+39 320 555 ")
+_DIAL = (
+    "+44 20 7946 0",
+    "+33 6 39 98 ",
+    "+49 151 5550 ",
+    "+1 202 555 0",
+    "+41 78 555 0",
+    "+31 6 1234 ",
+    "+39 320 555 ",
+)
 _MAIL = ("example.com", "example.org", "example.net")
-_PLACES = (
+_PLACES = phrase_list(
     "Central Station,the city library,Riverside Park,the old town hall,Hall 4 of the trade fair,Terminal 2,"
     "the Botanical Garden,the university campus,Harbour Square,the community centre,the north entrance,"
     "Saint Mary's Hospital,the railway museum,the sports hall,Café Luna,the conference centre"
-).split(",")
+)
 
 
 @lru_cache(maxsize=1)
@@ -79,7 +87,9 @@ def draw_email(rng: random.Random, person: str | None = None) -> str:
 def draw_phone(rng: random.Random) -> str:
     """Return a phone number with its country code, in ranges kept for fiction where there are any."""
     dial = rng.choice(_DIAL)
-    return dial + (f"{rng.randrange(100):02d} {rng.randrange(100):02d}" if dial[-1] == " " else f"{rng.randrange(1000):03d}")
+    return dial + (
+        f"{rng.randrange(100):02d} {rng.randrange(100):02d}" if dial[-1] == " " else f"{rng.randrange(1000):03d}"
+    )
 
 
 def draw_company(rng: random.Random) -> str:
@@ -120,5 +130,7 @@ def draw_place(rng: random.Random) -> str:
 def draw_url(rng: random.Random) -> str:
     """Return a link at a reserved domain."""
     word = rng.choice(_NAMES).lower()
-    page = rng.choice(("news", "guide", "pricing", "report-2026", "events", "help/returns", "blog/launch", "docs/setup"))
+    page = rng.choice(
+        ("news", "guide", "pricing", "report-2026", "events", "help/returns", "blog/launch", "docs/setup")
+    )
     return f"https://www.{word}.example.com/{page}"

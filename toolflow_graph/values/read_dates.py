@@ -27,15 +27,17 @@ _MONTH_DAY = re.compile(
     rf"\b(?P<m>{_MONTH})\s(?:the )?(?P<d>{_DAY})(?!\d|:)(?:{_JOIN}(?P<d2>{_DAY})(?![\d:]|\s?(?:am|pm|{_MONTH})))?"
     rf"(?:,?\s(?P<y>\d{{4}}))?"
 )
+from toolflow_graph.values.naming import word_set
+
 _ISO = re.compile(r"(?<!\d)(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})(?!\d)")
 _SLASHED = re.compile(r"(?<![\d/.-])(?P<a>\d{1,2})(?P<s>[/.-])(?P<b>\d{1,2})(?:(?P=s)(?P<y>\d{4}|\d{2}))?(?![\d/])")
 _YEAR_MONTH = re.compile(r"(?<![\d-])(?P<y>\d{4})[-/](?P<m>0[1-9]|1[0-2])(?![\d-])")
-_ALONE = re.compile(rf"\b(?P<w>the |on |by |until |from |till |before |after )(?P<d>\d{{1,2}}(?:st|nd|rd|th)|{_ORDINAL})\b")
+_ALONE = re.compile(
+    rf"\b(?P<w>the |on |by |until |from |till |before |after )(?P<d>\d{{1,2}}(?:st|nd|rd|th)|{_ORDINAL})\b"
+)
 _MONTH_ALONE = re.compile(rf"\b(?P<p>\w+\s)?(?P<m>{_MONTH})(?:\s(?:of\s)?(?P<y>\d{{4}}))?")
 _DOUBTFUL = ("may", "mar", "march", "sep", "dec", "jan", "jun", "oct")
-_LEADS = frozenset(
-    "in of for this last next since until till by from to early late mid end during through and through".split()
-)
+_LEADS = word_set("in of for this last next since until till by from to early late mid end during through and through")
 _WEEKDAY = re.compile(
     r"\b(?P<p>this|next|last|coming|past|following|previous|on|by|until|from)?\s?(?P<w>monday|tuesday|wednesday|thursday|"
     r"friday|saturday|sunday|tues|thurs|mon|tue|wed|thur|thu|fri|sat|sun)\b(?P<s>\s(?:week|after next|next week|"
@@ -46,7 +48,10 @@ _NAMED = (
     (re.compile(r"\bthe day before yesterday\b"), -2),
     (re.compile(r"\btomorrow\b|\btmrw\b|\btmr\b"), 1),
     (re.compile(r"\byesterday\b|\blast night\b"), -1),
-    (re.compile(r"\btoday\b|\btonight\b|\bthis (?:morning|afternoon|evening)\b|\bright now\b|\bcurrently\b|\bnow\b"), 0),
+    (
+        re.compile(r"\btoday\b|\btonight\b|\bthis (?:morning|afternoon|evening)\b|\bright now\b|\bcurrently\b|\bnow\b"),
+        0,
+    ),
     (re.compile(r"\ba week (?:from )?tomorrow\b|\btomorrow week\b"), 8),
 )
 _COUNT = r"(?P<n>\d{1,3}|an?|one|two|three|four|five|six|seven|eight|nine|ten|twelve|fourteen|thirty|sixty|ninety|a couple of)"
@@ -248,9 +253,13 @@ def _period(lead: str, unit: str, today: date) -> tuple[date, date]:
     step = {"next": 1, "last": -1}.get(lead, 0)
     if unit in ("week", "weekend"):
         monday = today - timedelta(days=today.weekday()) + timedelta(days=7 * step)
-        return (monday + timedelta(days=5), monday + timedelta(days=6)) if unit == "weekend" else (
-            monday,
-            monday + timedelta(days=6),
+        return (
+            (monday + timedelta(days=5), monday + timedelta(days=6))
+            if unit == "weekend"
+            else (
+                monday,
+                monday + timedelta(days=6),
+            )
         )
     if unit == "year":
         return date(today.year + step, 1, 1), date(today.year + step, 12, 31)

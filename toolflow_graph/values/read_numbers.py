@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 
+from toolflow_graph.values.naming import word_list
 from toolflow_graph.values.spoken_numbers import ONES, TENS
 
 __all__ = ["NUMBER_WORDS", "UNIT_SECONDS", "Mention", "read_durations", "read_numbers", "to_number"]
@@ -47,10 +48,10 @@ _SPELLED = re.compile(
     rf"\b(?:minus |negative )?(?:a |half a )?(?:{_WORD})\b(?:(?:[ -]|,? and )(?:{_WORD})\b)*(?: and a half\b)?"
     rf"(?: ?%| per ?cent\b)?|\b(?:{'|'.join(_FIXED)})\b"
 )
-_ORDINALS = (
+_ORDINALS = word_list(
     "zeroth first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth "
     "fifteenth sixteenth seventeenth eighteenth nineteenth twentieth"
-).split()
+)
 ORDINAL_WORDS = {word: i for i, word in enumerate(_ORDINALS) if i} | {
     "twenty-first": 21,
     "twenty-second": 22,
@@ -77,7 +78,9 @@ UNIT_SECONDS = {
     "month": 2592000,
     "year": 31104000,
 }
-_UNIT = r"(?P<unit>seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|nights?|weeks?|fortnights?|months?|years?|yrs?|[hs])\b"
+_UNIT = (
+    r"(?P<unit>seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|nights?|weeks?|fortnights?|months?|years?|yrs?|[hs])\b"
+)
 _AMOUNT = rf"(?P<amount>\d+(?:[.,]\d+)?|(?:{_WORD})(?:[ -](?:{_WORD}))*|an?|half an?|a couple(?: of)?|a few|another)"
 _DURATION = re.compile(
     rf"(?<![\w.,:])(?:{_AMOUNT}(?P<half> and a half)?[ -]?(?:more |full |working |business )?{_UNIT}"
@@ -161,10 +164,13 @@ def _combine(words: tuple[str, ...]) -> list[Decimal]:
             continue
         value = NUMBER_WORDS[word]
         room = 100 if value >= 10 else 10
-        if seen and (current % room or (current == 0 and total == 0) or (current and current % 100 and value >= 10)):
-            numbers.append(Decimal(total + current))
-            total = current = 0
-        elif seen and value < 10 and 10 <= current % 100 < 20:
+        if (
+            seen
+            and (current % room or (current == 0 and total == 0) or (current and current % 100 and value >= 10))
+            or seen
+            and value < 10
+            and 10 <= current % 100 < 20
+        ):
             numbers.append(Decimal(total + current))
             total = current = 0
         current += value

@@ -10,10 +10,10 @@ __all__ = ["read_times"]
 
 _HOUR_WORDS = "|".join(sorted(ONES[1:13], key=len, reverse=True))
 _HALF_DAY = r"(?P<half>a\.?m\b\.?|p\.?m\b\.?)"
-_PART = (
-    r"(?:,?\s(?:(?:tomorrow|on \w+day|\w+day|this|that)\s)?(?:in the |at )?(?P<part>morning|afternoon|evening|night|tonight))"
+_PART = r"(?:,?\s(?:(?:tomorrow|on \w+day|\w+day|this|that)\s)?(?:in the |at )?(?P<part>morning|afternoon|evening|night|tonight))"
+_CLOCK = re.compile(
+    rf"(?<![\d:./-])(?P<h>[01]?\d|2[0-4])(?::|h)(?P<m>[0-5]\d)(?::[0-5]\d)?(?!\d)\s?(?:{_HALF_DAY}|{_PART})?"
 )
-_CLOCK = re.compile(rf"(?<![\d:./-])(?P<h>[01]?\d|2[0-4])(?::|h)(?P<m>[0-5]\d)(?::[0-5]\d)?(?!\d)\s?(?:{_HALF_DAY}|{_PART})?")
 _DOTTED = re.compile(rf"(?<![\d:./€$£-])(?P<h>[01]?\d|2[0-3])\.(?P<m>[0-5]\d)(?![\d.])\s?(?:{_HALF_DAY}|{_PART})?")
 _HOURLY = re.compile(rf"(?<![\d:.])(?:(?P<h>1[0-2]|0?[1-9])\s?|(?P<w>{_HOUR_WORDS})\s){_HALF_DAY}")
 _OFFSET = re.compile(
@@ -60,7 +60,9 @@ def _mention(match: re.Match[str], hour: int, minute: int, *, strict: bool) -> M
     groups = match.groupdict()
     part = groups.get("half") or groups.get("part") or ""
     padded = (groups.get("h") or "").startswith("0") and len(groups.get("h") or "") == 2
-    return Mention(match.start(), match.end(), "time" if strict else "hour", _readings(hour, minute, part, padded=padded))
+    return Mention(
+        match.start(), match.end(), "time" if strict else "hour", _readings(hour, minute, part, padded=padded)
+    )
 
 
 def _readings(hour: int, minute: int, part: str, *, padded: bool) -> tuple[int, ...]:

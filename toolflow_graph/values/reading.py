@@ -5,17 +5,17 @@ from datetime import date
 from decimal import Decimal
 from functools import cached_property, lru_cache
 
-from toolflow_graph.values.naming import fold, stem
+from toolflow_graph.values.naming import fold, stem, word_set
 from toolflow_graph.values.read_dates import read_dates
 from toolflow_graph.values.read_numbers import Mention, read_durations, read_numbers
 from toolflow_graph.values.read_times import read_times
 
 __all__ = ["STOPWORDS", "Reading", "content_words", "read"]
 
-STOPWORDS = frozenset(
+STOPWORDS = word_set(
     "a an and are as at be been but by can could do does for from had has have he her his how i if in is it its me my "
     "no not of on or our out please she so some that the their them then there these they this to us was we were what "
-    "when where which who will with would you your am any about into than too up just also".split()
+    "when where which who will with would you your am any about into than too up just also"
 )
 _TOKEN = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
 _NOISE = re.compile(r"[^a-z0-9]+")

@@ -17,8 +17,12 @@ _TODAY = date(2024, 1, 3)
 
 _QUOTED = re.compile(r"\"[^\"]{1,200}\"|“[^”]{1,200}”|(?<!\w)'[^']{2,200}'(?!\w)|‘[^’]{1,200}’")
 _CODE = re.compile(r"\b(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]{3,}\b|\S+@\S+\.\w+|https?://\S+|\b[A-Z]{3,}\b")
-_MONEY = re.compile(r"[€$£¥₹]\s?_|_\s?(?:€|(?:euros?|dollars?|pounds?|francs?|yen|kron[eo]r)\b)|\b(?:eur|usd|gbp|chf)\s_")
-_NAME = re.compile(r"(?<![.!?:…]\s)(?<!^)(?<=\s)(?!I\b|I')[A-ZÀ-Þ][\w'’&-]+(?:\s(?:(?:de|van|von|of|the|&)\s)?[A-ZÀ-Þ][\w'’&-]+)*")
+_MONEY = re.compile(
+    r"[€$£¥₹]\s?_|_\s?(?:€|(?:euros?|dollars?|pounds?|francs?|yen|kron[eo]r)\b)|\b(?:eur|usd|gbp|chf)\s_"
+)
+_NAME = re.compile(
+    r"(?<![.!?:…]\s)(?<!^)(?<=\s)(?!I\b|I')[A-ZÀ-Þ][\w'’&-]+(?:\s(?:(?:de|van|von|of|the|&)\s)?[A-ZÀ-Þ][\w'’&-]+)*"
+)
 _RUN = re.compile(r"_(?:[\s,/–-]*_)+")
 
 

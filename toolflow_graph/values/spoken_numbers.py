@@ -4,15 +4,15 @@ import random
 from decimal import Decimal
 
 from toolflow_graph.values.lexicon import CURRENCIES
-from toolflow_graph.values.naming import pluralise
+from toolflow_graph.values.naming import pluralise, word_list
 
 __all__ = ["format_number", "say_duration", "say_money", "say_number", "say_with_noun", "spell", "spell_ordinal"]
 
-ONES = (
+ONES = word_list(
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen"
-).split()
-TENS = "_ _ twenty thirty forty fifty sixty seventy eighty ninety".split()
+)
+TENS = word_list("_ _ twenty thirty forty fifty sixty seventy eighty ninety")
 
 
 def spell(number: int) -> str:

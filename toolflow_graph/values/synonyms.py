@@ -3,6 +3,7 @@
 from functools import lru_cache
 
 from toolflow_graph.values.lexicon import (
+    AIRPORTS,
     CITY_ALIASES,
     COUNTRIES,
     COUNTRY_WORDS,
@@ -14,51 +15,6 @@ from toolflow_graph.values.lexicon import (
 
 __all__ = ["words_of_code"]
 
-_AIRPORTS = {
-    "ams": "amsterdam",
-    "atl": "atlanta",
-    "bcn": "barcelona",
-    "ber": "berlin",
-    "bos": "boston",
-    "bru": "brussels",
-    "cdg": "paris",
-    "cph": "copenhagen",
-    "den": "denver",
-    "dfw": "dallas",
-    "dub": "dublin",
-    "dxb": "dubai",
-    "fco": "rome",
-    "fra": "frankfurt",
-    "gva": "geneva",
-    "ham": "hamburg",
-    "hnd": "tokyo",
-    "iah": "houston",
-    "ist": "istanbul",
-    "jfk": "new york",
-    "las": "las vegas",
-    "lax": "los angeles",
-    "lhr": "london",
-    "lis": "lisbon",
-    "lys": "lyon",
-    "mad": "madrid",
-    "mia": "miami",
-    "muc": "munich",
-    "mxp": "milan",
-    "nce": "nice",
-    "nrt": "tokyo",
-    "nyc": "new york",
-    "ord": "chicago",
-    "osl": "oslo",
-    "phx": "phoenix",
-    "prg": "prague",
-    "sea": "seattle",
-    "sfo": "san francisco",
-    "sin": "singapore",
-    "syd": "sydney",
-    "vie": "vienna",
-    "yyz": "toronto",
-    "zrh": "zurich",
-}
 _TICKERS = {
     "aapl": "apple",
     "amzn": "amazon",
@@ -126,8 +82,8 @@ def words_of_code(code: str, kind: str, name: str) -> tuple[str, ...]:
             words += [iso.lower(), COUNTRIES[iso].lower(), *COUNTRY_WORDS.get(iso, ())]
     if "lang" in lower_name or "locale" in lower_name:
         words += _language_words(lower)
-    if kind in ("place", "city", "text", "id") and lower in _AIRPORTS:
-        words.append(_AIRPORTS[lower])
+    if kind in ("place", "city", "text", "id") and lower in AIRPORTS:
+        words.append(AIRPORTS[lower])
     if upper in STATES and kind in ("place", "text", "id", "enum") and "state" in lower_name:
         words.append(STATES[upper].lower())
     words += CITY_ALIASES.get(lower, ())

@@ -10,7 +10,7 @@ from toolflow_graph.types import JSON
 from toolflow_graph.values.kinds import Kind, kind_of, plain_schema
 from toolflow_graph.values.lexicon import COUNTRIES, CURRENCIES, LANGUAGES
 from toolflow_graph.values.moments import parse_moment
-from toolflow_graph.values.naming import split_words
+from toolflow_graph.values.naming import split_words, word_set
 from toolflow_graph.values.spoken_moments import Style, say_moment
 from toolflow_graph.values.spoken_numbers import (
     format_number,
@@ -24,9 +24,9 @@ __all__ = ["enum_words", "is_fraction", "join_words", "say"]
 
 _VERBATIM: frozenset[Kind] = frozenset({"id", "email", "url", "phone"})
 _BRACKETS = re.compile(r"[\[\]{}<>]")
-_CAPITALS = frozenset(
+_CAPITALS = word_set(
     "HIGH LOW OPEN BEST SLOW FAST FREE FULL HALF GOOD NEW OLD BUY SELL YES NO DAY WEEK MONTH YEAR CASH CARD LAST NEXT "
-    "ALL ANY NONE ASC DESC MALE LONG SHORT DONE TODO HOT COLD RED BLUE GREEN PAID LATE".split()
+    "ALL ANY NONE ASC DESC MALE LONG SHORT DONE TODO HOT COLD RED BLUE GREEN PAID LATE"
 )
 
 

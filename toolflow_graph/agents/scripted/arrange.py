@@ -120,7 +120,7 @@ class _Arranger:
         if pairs:
             self._add(Step(["parallel"], list(self.rng.choice(pairs))))
             return
-        repeatable = [tool for tool in self.tools if self._stands_alone(tool) and changeable(tool)]
+        repeatable = [tool for tool in self.tools if self._stands_alone(tool) and repeatable_tool(tool)]
         fresh = [tool for tool in repeatable if tool.name not in self.used]
         if not (fresh or repeatable):
             raise PlanError("no two calls can go out together")
@@ -258,6 +258,11 @@ def askable(tool: Tool) -> list[str]:
 def changeable(tool: Tool) -> list[str]:
     """Return the parameters that a user may correct."""
     return list(tool.phrasings.changes) if tool.phrasings is not None else []
+
+
+def repeatable_tool(tool: Tool) -> bool:
+    """Say whether somebody may want the same twice with one value changed: it only looks something up."""
+    return bool(changeable(tool)) and sense(tool).action in ("read", "compute")
 
 
 def correctable(tool: Tool) -> bool:

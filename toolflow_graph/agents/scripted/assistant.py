@@ -34,6 +34,7 @@ class _Voice:
     def __init__(self, scene: Scene, agenda: Agenda) -> None:
         self.agenda = agenda
         self.rng = scene.rng("assistant")
+        self.used: set[str] = set()
 
     def say(self, part: JSON) -> str:
         if part["kind"] == "text":
@@ -56,10 +57,11 @@ class _Voice:
     def _answer(self, part: JSON, call: int) -> str:  # noqa: ARG002 - the parts share one signature
         tool = self.agenda.tool(call)
         result = self.agenda.result(call)
-        frames = tool.phrasings.answers if tool.phrasings is not None else ()
+        frames = [f for f in (tool.phrasings.answers if tool.phrasings is not None else ()) if f not in self.used]
         if result is None:
             return "That call brought no result."
-        return self._wording(call).answer(frames, result, self.agenda.arguments(call)) or "That's done."
+        told = self._wording(call).answer(frames, result, self.agenda.arguments(call), self.used)
+        return told or "That's done."
 
     def _error(self, part: JSON, call: int) -> str:
         return self._wording(call).about_call(part["frame"], self.agenda.arguments(call)) or str(part["frame"])

@@ -1,7 +1,8 @@
 """Turns the steps of a skeleton into calls with values and into the acts that user and assistant play."""
 
 import random
-from collections.abc import Sequence
+import re
+from collections.abc import Sequence, Set
 from typing import Any
 
 from toolflow_graph.agents.roles import Brief
@@ -260,7 +261,7 @@ class Composer:
         error = self._choose_error(tool, links, missing) if "tool_error" in extra else None
         must = {error.about} if error is not None and error.about else set()
         said = self._draw(tool, call, links, must | missing)
-        frame, mentioned = self._choose_frame(tool, said, bound_by(links), missing, must)
+        frame, mentioned = self._choose_frame(tool, said, bound_by(links), missing, must, picked=pick is not None)
         self._settle(tool, call, said, mentioned | missing)
         parts = [
             *lead,
@@ -430,7 +431,10 @@ class Composer:
             if name not in tool.required and name not in must and name in sense(tool).ids:
                 continue
             values[name] = self._value(tool, name, schema)
-        return dict(coherent(values, tool.parameters, self.rng))
+        values = dict(coherent(values, tool.parameters, self.rng))
+        if any(kind_of(name, properties[name]) == "city" for name in values):
+            return {n: street_only(v) if kind_of(n, properties[n]) == "address" else v for n, v in values.items()}
+        return values
 
     def _value(self, tool: Tool, name: str, schema: JSON) -> Any:
         kind = kind_of(name, schema)
@@ -498,7 +502,9 @@ class Composer:
         values: JSON,
         bound: set[str],
         missing: set[str],
-        must: set[str] = frozenset(),  # type: ignore[assignment]
+        must: Set[str] = frozenset(),
+        *,
+        picked: bool = False,
     ) -> tuple[str, set[str]]:
         """Draw a request frame and the parameters that it will mention."""
         phrasings = tool.phrasings
@@ -507,6 +513,8 @@ class Composer:
         usable: list[tuple[str, set[str]]] = []
         for source in self.rng.sample(list(frames), len(frames)):
             frame = parse_frame(source)
+            if picked and _POINTS_FIRST.match(source):
+                continue
             optional = [n for n in values if n not in required and n not in must and n not in frame.fixed()]
             dropped = {n for n in optional if self.rng.random() < 0.5}
             dropped |= {n for n in optional if n not in dropped and self._unsayable(tool, n, values[n])}
@@ -611,6 +619,11 @@ def pointable(frame: Frame, name: str) -> bool:
     return name not in frame.fixed() and name not in frame.droppable() and name in frame.paths()
 
 
+def street_only(address: Any) -> Any:
+    """Leave the city out of an address that stands beside a city."""
+    return address.rpartition(", ")[0] or address if isinstance(address, str) else address
+
+
 def fits(schema: JSON, value: Any) -> bool:
     """Say whether a value may be reused under another schema of the same kind."""
     enum = schema.get("enum")
@@ -624,6 +637,9 @@ def fits(schema: JSON, value: Any) -> bool:
     )
 
 
+_POINTS_FIRST = re.compile(r"\[[^|\]]*\|(?:That|This|It|Those|These|that|this|it)\b")
+"""A frame that opens by pointing at something, which a choice just before has already done."""
+
 _AGAIN = (
     "And the same for {value}.",
     "Same thing for {value}, please.",
@@ -635,7 +651,6 @@ _AGAIN = (
     "And once more with {value} instead.",
     "Could you do {value} at the same time?",
     "While you're there, {value} as well.",
-    "Both for that and for {value}.",
     "And what about {value}?",
 )
 _OFFERS_RETRY = (

@@ -91,14 +91,21 @@ class Wording:
 
     def about_call(self, frame: str, arguments: JSON, style: Style = "assistant") -> str | None:
         """Fill a frame whose slots are parameters (a question, an error, a correction)."""
-        text = parse_frame(frame).realise(
+        text = self.fill(frame, arguments, style)
+        return None if text is None else tidy(text)
+
+    def fill(self, frame: str, arguments: JSON, style: Style) -> str | None:
+        """Fill a frame whose slots are parameters, and leave it as it is otherwise."""
+        return parse_frame(frame).realise(
             lambda slot: self._say(slot, lookup(arguments, slot.path), self._parameter(slot.path), style, (arguments,)),
             lambda path: bool(lookup(arguments, path)),
         )
-        return None if text is None else tidy(text)
 
-    def answer(self, frames: Sequence[str], result: JSON, arguments: JSON, told: JSON | None = None) -> str | None:
-        """Return what an assistant says of a result, by the first frame in random order that can be filled."""
+    def answer(self, frames: Sequence[str], result: JSON, arguments: JSON, used: set[str]) -> str | None:
+        """Return what an assistant says of a result, by the first frame in random order that can be filled.
+
+        The frame is added to `used`, so that two answers in one turn are not built alike.
+        """
         items = self._list(result)
         listing = self._tell_items(items, result, arguments) if items is not None else None
 
@@ -121,6 +128,7 @@ class Wording:
         for frame in self.rng.sample(list(frames), len(frames)):
             text = parse_frame(frame).realise(fill, holds)
             if text is not None:
+                used.add(frame)
                 return tidy(text)
         return None
 
@@ -158,7 +166,7 @@ class Wording:
         rest = len(items) - len(words)
         if rest:
             words.append(f"{_count(rest)} more")
-        mark = "; " if any("," in text for text in words) else ", "
+        mark = "; " if any(", " in text for text in words) else ", "
         if len(words) == 1:
             return words[0]
         return mark.join(words[:-1]) + (f"{mark}and " if len(words) > 2 or mark == "; " else " and ") + words[-1]

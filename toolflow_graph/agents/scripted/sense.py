@@ -9,7 +9,7 @@ from typing import Literal
 from toolflow_graph.agents.scripted.phrasing import list_slot
 from toolflow_graph.catalog.slots import iterate_slots, schema_at
 from toolflow_graph.types import Edge, Tool
-from toolflow_graph.values import is_identifier, is_reference
+from toolflow_graph.values import is_identifier, is_reference, kind_of
 
 __all__ = ["Action", "Link", "Sense", "find_links", "sense", "words_of"]
 
@@ -115,8 +115,11 @@ def find_links(consumer: Tool, producer: Tool, edges: Iterable[Edge] = ()) -> li
         if edge.kind != "P-R" or edge.source != producer.name or edge.target != consumer.name:
             continue
         parameter = edge.target_slot
-        if parameter in linked or parameter not in wanted.ids or edge.source_slot not in made.produces:
+        of_ids = parameter in wanted.ids and edge.source_slot in made.produces
+        if parameter in linked or not (of_ids or "phrasings" in consumer.inferred):
             continue
+        if edge.source_slot.rsplit(".", 1)[-1] in producer.parameters.get("properties", {}):
+            continue  # an echo of the producer's own argument is no news
         if _same_type(producer, edge.source_slot, properties[parameter]):
             links.append(Link(producer.name, edge.source_slot, parameter))
             linked.add(parameter)
@@ -125,4 +128,7 @@ def find_links(consumer: Tool, producer: Tool, edges: Iterable[Edge] = ()) -> li
 
 def _same_type(producer: Tool, path: str, schema: dict[str, object]) -> bool:
     made = schema_at(producer.returns, path) or {}
+    name = path.rsplit(".", 1)[-1]
+    if kind_of(name, made) in ("boolean", "enum", "object", "array"):
+        return False
     return made.get("type") == schema.get("type") and made.get("pattern") == schema.get("pattern")

@@ -124,8 +124,8 @@ class ScriptedToolSimulator:
         if number is not None and "fails" in agenda.calls[number]:
             wording = agenda.wording(number, scene.rng("error", call.id))
             frame = str(agenda.calls[number]["fails"])
-            message = wording.about_call(frame, call.arguments) or frame
-            return ToolResult({"error": message.rstrip(".")}, scene.world, failed=True)
+            message = wording.fill(frame, call.arguments, "assistant") or frame
+            return ToolResult({"error": message.strip()}, scene.world, failed=True)
         repeated = _same_reading(scene, tool, call)
         if repeated is not None:
             return ToolResult(repeated, scene.world)
@@ -179,15 +179,14 @@ class World:
         return {key: value for key, value in known.items() if not key.startswith("~")}
 
     def created_like(self, schema: JSON, arguments: JSON) -> list[JSON]:
-        """Return objects made in this dialogue that belong in a list of such items."""
+        """Return objects made in this dialogue that belong in a list of such items, by their own id."""
         properties = schema.get("properties", {})
+        own = next((name for name, part in properties.items() if _is_id(name, part)), None)
         found = []
         for fields in self.objects.values():
-            if fields.get("~made") and not fields.get("~gone"):
-                shown = {name: fields[name] for name in properties if name in fields}
-                identified = any(is_identifier(n, s) or is_reference(n, s) for n, s in properties.items() if n in shown)
-                if identified and all(fields.get(n, v) == v for n, v in arguments.items()) and shown not in found:
-                    found.append(shown)
+            made = fields.get("~made") and not fields.get("~gone") and own is not None and fields.get("~id") == own
+            if made and all(fields.get(name, value) == value for name, value in arguments.items()):
+                found.append({name: fields[name] for name in properties if name in fields})
         return found
 
     def gone(self) -> set[str]:
@@ -197,49 +196,61 @@ class World:
     def after(self, tool: Tool, arguments: JSON, result: JSON) -> JSON:
         """Return the world after a call."""
         action = sense(tool).action
-        self._note(arguments, tool.parameters, {})
-        self._note(result, tool.returns, {"~made": True} if action == "create" else {})
-        if action in ("create", "update"):
-            fields = {k: v for k, v in arguments.items() if isinstance(v, str | int | float | bool)}
-            for key in self._keys(arguments, tool.parameters) + self._keys(result, tool.returns):
-                self.objects[key] = {**self.objects.get(key, {}), **fields, **_scalars(result)}
-                if action == "create" and key not in self._keys(arguments, tool.parameters):
-                    self.objects[key]["~made"] = True
-        if action == "end":
-            for key in self._keys(arguments, tool.parameters):
-                self.objects[key] = {**self.objects.get(key, {}), **_scalars(result), "~gone": True}
+        named = dict(_ids(arguments, tool.parameters))
+        about = {name: value for name, value in _scalars(arguments).items() if name not in named}
+        for key in named.values():
+            changes = {**about, **_scalars(result)} if action in ("create", "update") else _scalars(result)
+            self._keep(key, {**changes, "~gone": True} if action == "end" else changes)
+        for name, key in _ids(result, tool.returns)[:1]:
+            if key not in named.values():
+                made = {"~made": True, "~id": name} if action == "create" else {"~id": name}
+                self._keep(key, {**about, **_scalars(result), **made})
+        self._note(result, tool.returns, about if action == "read" else {})
         return {"objects": self.objects}
 
-    def _keys(self, data: JSON, schema: JSON) -> list[str]:
-        properties = schema.get("properties", {})
-        return [
-            str(value)
-            for name, value in data.items()
-            if isinstance(value, str | int)
-            and not isinstance(value, bool)
-            and name in properties
-            and (is_identifier(name, properties[name]) or is_reference(name, properties[name]))
-        ]
+    def _keep(self, key: str, fields: JSON) -> None:
+        self.objects[key] = {**self.objects.get(key, {}), **fields}
 
-    def _note(self, data: Any, schema: JSON, marks: JSON) -> None:
-        """Keep the scalar fields of every object that carries an id."""
-        if isinstance(data, list):
-            for item in data:
-                self._note(item, schema.get("items", {}), {})
-        elif isinstance(data, dict):
-            fields = _scalars(data)
-            keys = self._keys(data, schema)
-            # The object's own id comes first by convention; the others point at other objects.
-            for key in keys[:1]:
-                self.objects[key] = {**self.objects.get(key, {}), **fields, **marks}
-            for name, value in data.items():
-                part = schema.get("properties", {}).get(name)
-                if isinstance(part, dict) and isinstance(value, dict | list):
-                    self._note(value, part, {})
+    def _note(self, data: JSON, schema: JSON, about: JSON) -> None:
+        """Keep every object inside a result under its own id, which comes first; what was searched for is true of it."""
+        for name, value in data.items():
+            part = schema.get("properties", {}).get(name)
+            if not isinstance(part, dict):
+                continue
+            inner = part.get("items", {}) if isinstance(value, list) else part
+            for item in value if isinstance(value, list) else [value]:
+                if isinstance(item, dict):
+                    for own, key in _ids(item, inner)[:1]:
+                        self._keep(key, {**about, **_scalars(item), "~id": own})
+                    self._note(item, inner, about)
+
+
+def _is_id(name: str, schema: JSON) -> bool:
+    return is_identifier(name, schema) or is_reference(name, schema)
+
+
+def _ids(data: JSON, schema: JSON) -> list[tuple[str, str]]:
+    """Return the ids that an object carries, with their names."""
+    properties = schema.get("properties", {})
+    return [
+        (name, str(value))
+        for name, value in data.items()
+        if isinstance(value, str | int)
+        and not isinstance(value, bool)
+        and name in properties
+        and _is_id(name, properties[name])
+    ]
 
 
 def _scalars(data: JSON) -> JSON:
-    return {name: value for name, value in data.items() if isinstance(value, str | int | float | bool)}
+    return {name: value for name, value in data.items() if _is_plain(value)}
+
+
+def _is_plain(value: Any) -> bool:
+    """Say whether a value is a scalar or a list of scalars."""
+    if isinstance(value, list):
+        return all(isinstance(item, str | int | float | bool) for item in value)
+    return isinstance(value, str | int | float | bool)
 
 
 class Imagination:
@@ -255,6 +266,7 @@ class Imagination:
         self.currencies = home.currencies
         self.rng: random.Random = scene.rng("result", tool.name, repr(sorted(arguments.items(), key=repr)))
         self.action = sense(tool).action
+        self.siblings: set[str] = set()
         self.known = {**world.recall(arguments), **arguments}
         self.city = next((str(v) for n, v in self.known.items() if kind_of(n, _TEXT) == "city" and v), home.city)
 
@@ -277,6 +289,7 @@ class Imagination:
     def _object(self, schema: JSON, known: JSON, *, top: bool = False) -> JSON:
         content: JSON = {}
         fixed: set[str] = set()
+        self.siblings = {word for name in schema.get("properties", {}) for word in words_of(name)}
         for name, part in schema.get("properties", {}).items():
             if name not in schema.get("required", ()) and self.rng.random() < 0.25:
                 continue
@@ -302,7 +315,8 @@ class Imagination:
             return True
         if kind_of(name, schema) == "address" and "examples" not in schema:
             street = str(draw_value(name, schema, self.rng, self.today)).rpartition(", ")[0]
-            return f"{street}, {self.city}" if street else self.city
+            alone = "city" in self.siblings or words_of(name)[-1:] == ("street",)
+            return (street if alone else f"{street}, {self.city}") if street else self.city
         if enum and "currency" in words:
             return next((code for code in self.currencies if code in enum), enum[0])
         return draw_value(name, schema, self.rng, self.today)
@@ -392,7 +406,9 @@ def _same_name(item: JSON, other: JSON, filters: JSON) -> bool:
 
 def _as_wanted(items: list[JSON], schema: JSON, arguments: JSON) -> list[JSON]:
     """Sort a list the way the call asks for: cheapest, best rated or newest first."""
-    wish = next((set(words_of(str(v))) for n, v in arguments.items() if set(words_of(n)) & {"sort", "order", "sorted"}), None)
+    wish = next(
+        (set(words_of(str(v))) for n, v in arguments.items() if set(words_of(n)) & {"sort", "order", "sorted"}), None
+    )
     if wish is None:
         return items
     fields = schema.get("properties", {})

@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from toolflow_graph.errors import ResourceError
 from toolflow_graph.values import Kind
 
-__all__ = ["ask_bank", "bank", "pairs", "value_bank"]
+__all__ = ["all_lines", "ask_bank", "bank", "pairs", "value_bank"]
 
 _FILE = Path(__file__).with_name("speech.json")
 
@@ -53,6 +54,19 @@ def bank(name: str, group: str | None = None) -> list[str]:
 def pairs(name: str) -> list[tuple[str, str]]:
     """Return a bank of pairs, the user's line and the assistant's."""
     return [(user, assistant) for user, assistant in _speech()[name]]
+
+
+def all_lines() -> Iterator[str]:
+    """Yield every line of every bank."""
+
+    def walk(part: Any) -> Iterator[str]:
+        if isinstance(part, str):
+            yield part
+        else:
+            for inner in part.values() if isinstance(part, dict) else part:
+                yield from walk(inner)
+
+    return walk(_speech())
 
 
 def ask_bank(kind: Kind, rng: random.Random) -> str:

@@ -4,8 +4,11 @@ import random
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
-__all__ = ["Manner", "decapitalise", "draw_manner", "join_sentences", "tidy"]
+from toolflow_graph.agents.scripted.speech import all_lines
+
+__all__ = ["Manner", "decapitalise", "draw_manner", "finish", "join_sentences", "tidy"]
 
 _SPACES = re.compile(r"[ \t]{2,}")
 _BEFORE_MARK = re.compile(r"\s+([,.;:?!])")
@@ -44,7 +47,13 @@ def tidy(text: str) -> str:
 def capitalise(text: str) -> str:
     """Begin with a capital, unless the first word has its own way (an e-mail address, a code, iPhone)."""
     first = text.split(" ", 1)[0]
-    if not first or "@" in first or "_" in first or any(c.isupper() or c.isdigit() for c in first):
+    if (
+        not first
+        or "@" in first
+        or any(mark in first[:-1] for mark in ".-/")
+        or "_" in first
+        or any(c.isupper() or c.isdigit() for c in first)
+    ):
         return text
     return text[0].upper() + text[1:]
 
@@ -220,12 +229,19 @@ _SOFT_STARTS = frozenset(
 )
 
 
+@cache
+def ordinary_words() -> frozenset[str]:
+    """Return the words that the banks of lines write in lower case, so that they need no capital of their own."""
+    lines = " ".join(all_lines())
+    return _SOFT_STARTS | frozenset(re.findall(r"(?<![.?!:\"“] )\b[a-z]+(?:'[a-z]+)?\b", lines))
+
+
 def decapitalise(text: str) -> str:
     """Begin in lower case where the first word is an ordinary word, to follow on from something."""
     if not text or _OWN_CAPITAL.match(text):
         return text
     first = re.split(r"[ ,.?!:;…]", text, maxsplit=1)[0].lower()
-    return text[0].lower() + text[1:] if first in _SOFT_STARTS else text
+    return text[0].lower() + text[1:] if first in ordinary_words() else text
 
 
 @dataclass(frozen=True)

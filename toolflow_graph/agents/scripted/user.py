@@ -4,7 +4,7 @@ from toolflow_graph.agents.roles import Scene, UserTurn, derive_rng
 from toolflow_graph.agents.scripted.agenda import Agenda
 from toolflow_graph.agents.scripted.phrasing import Wording, find_currency, lookup
 from toolflow_graph.agents.scripted.speech import bank, value_bank
-from toolflow_graph.agents.scripted.text import decapitalise, draw_manner, join_sentences, tidy
+from toolflow_graph.agents.scripted.text import decapitalise, draw_manner, finish, join_sentences, tidy
 from toolflow_graph.types import JSON
 from toolflow_graph.values import kind_of, say
 
@@ -30,6 +30,7 @@ def join_with_leads(parts: list[tuple[JSON, str]]) -> str:
     """Join parts into one turn; what follows on a comma or colon goes on in lower case."""
     sentences: list[str] = []
     for part, words in parts:
+        words = words if words.endswith((",", ":", "…", "-")) else finish(words)
         if part.get("leads") and not words.endswith((",", ":", "…", "-")):
             sentences.append(words)
         elif sentences and sentences[-1].endswith((",", ":", "…")):

@@ -1,0 +1,153 @@
+"""`toolflow graph`: the figures of the Tool Graph, and the neighbours of one tool with their evidence."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from toolflow_graph.tool_graph import GraphSummary, ToolGraph
+
+__all__ = ["CatalogOption", "EncoderOption", "TauOption", "graph_app", "load_tool_graph"]
+
+CatalogOption = Annotated[
+    Path | None,
+    typer.Option("--catalog", help="File or folder of OpenAI-format tools.", show_default="the bundled one"),
+]
+TauOption = Annotated[
+    float | None, typer.Option("--tau", help="Join slots whose cosine is above this, in (0, 1].", show_default="0.82")
+]
+EncoderOption = Annotated[
+    str | None,
+    typer.Option(
+        "--encoder",
+        help="Sentence encoder: the embedded one, or a sentence-transformers id or folder.",
+        show_default="all-MiniLM-L6-v2",
+    ),
+]
+
+graph_app = typer.Typer(help="Show the Tool Graph: which tools share parameters, and which feed others.")
+
+_BAR_WIDTH = 40
+
+
+@graph_app.callback(invoke_without_command=True)
+def summarise(
+    context: typer.Context, catalog: CatalogOption = None, tau: TauOption = None, encoder: EncoderOption = None
+) -> None:
+    """Print size, density, degrees, components, hub slots and isolated tools."""
+    context.obj = {"catalog": catalog, "tau": tau, "encoder": encoder}
+    if context.invoked_subcommand is None:
+        tool_graph = load_tool_graph(catalog, tau, encoder)
+        _print_summary(Console(), tool_graph, tool_graph.summary)
+
+
+@graph_app.command("show")
+def show(
+    context: typer.Context,
+    tool: Annotated[str, typer.Argument(help="Name of a tool.")],
+    catalog: CatalogOption = None,
+    tau: TauOption = None,
+    encoder: EncoderOption = None,
+) -> None:
+    """List what a tool is joined with, and by which slots."""
+    given: dict[str, Any] = {"catalog": catalog, "tau": tau, "encoder": encoder}
+    outer: dict[str, Any] = context.obj or {}
+    merged = {name: outer.get(name) if value is None else value for name, value in given.items()}
+    tool_graph = load_tool_graph(**merged)
+    edges = tool_graph.edges_of(tool)
+    table = Table("", "tool", "slot of this tool", "slot of the other", "cosine", title=tool, title_justify="left")
+    table.columns[4].justify = "right"
+    relations = {"consumer": "feeds", "producer": "fed by", "peer": "shares"}
+    found = dict.fromkeys(relations, 0)
+    for edge in edges:
+        role = "peer" if edge.kind == "P-P" else "consumer" if edge.source == tool else "producer"
+        found[role] += 1
+        own, other = (edge.source_slot, edge.target_slot), (edge.target_slot, edge.source_slot)
+        slots = own if edge.source == tool else other
+        partner = edge.target if edge.source == tool else edge.source
+        table.add_row(relations[role], partner, *map(escape, slots), f"{edge.cosine:.3f}")
+    console = Console()
+    if not edges:
+        console.print(
+            f"{tool} is isolated: no slot of another tool is similar to one of its own (tau {tool_graph.tau})."
+        )
+        return
+    console.print(table)
+    console.print(
+        f"{len(tool_graph.neighbours(tool))} neighbours: feeds {found['consumer']} tools, is fed by "
+        f"{found['producer']}, shares parameters with {found['peer']}."
+    )
+
+
+def load_tool_graph(catalog: Path | None = None, tau: float | None = None, encoder: str | None = None) -> "ToolGraph":
+    """Build the Tool Graph of a catalog; while strings are encoded, a progress bar stands on standard error."""
+    from toolflow_graph.catalog import load_catalog  # noqa: PLC0415
+    from toolflow_graph.retriever import DEFAULT_ENCODER, load_encoder  # noqa: PLC0415
+    from toolflow_graph.tool_graph import DEFAULT_TAU, build_tool_graph  # noqa: PLC0415
+
+    tools = load_catalog(catalog).tools.values()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("encoding slots", visible=False)
+
+        def report(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total, visible=True)
+
+        sentence_encoder = load_encoder(DEFAULT_ENCODER if encoder is None else encoder, on_progress=report)
+        return build_tool_graph(tools, sentence_encoder, DEFAULT_TAU if tau is None else tau)
+
+
+def _print_summary(console: Console, tool_graph: "ToolGraph", summary: "GraphSummary") -> None:
+    figures = Table(title="Tool Graph", title_justify="left", show_header=False)
+    figures.add_column()
+    figures.add_column(justify="right")
+    sizes = ", ".join(map(str, summary.components[:8])) + (", …" if len(summary.components) > 8 else "")
+    partnered = summary.partnered / summary.tools if summary.tools else 0.0
+    degrees = sorted(summary.degrees)
+    mean = sum(degrees) / max(len(degrees), 1)
+    middle = degrees[len(degrees) // 2]
+    rows = {
+        "tools": f"{summary.tools:,}",
+        "slots, distinct strings": f"{summary.slots:,}, {summary.strings:,}",
+        "tau, encoder": f"{tool_graph.tau}, {tool_graph.encoder}",
+        "P-P edges (undirected)": f"{summary.pp_edges:,}",
+        "P-R edges (directed)": f"{summary.pr_edges:,}",
+        "density (pairs joined)": f"{summary.density:.2%}",
+        "tools with a P-R partner": f"{summary.partnered:,} ({partnered:.1%})",
+        "neighbours: least, median, mean, most": f"{degrees[0]}, {middle}, {mean:.1f}, {degrees[-1]}",
+        "components": f"{len(summary.components):,}: {sizes}",
+        "isolated tools": f"{len(summary.isolated):,}",
+    }
+    for label, value in rows.items():
+        figures.add_row(label, value)
+    console.print(figures)
+    console.print(_tabulate_degrees(degrees))
+    hubs = Table("slot", "tools", "edges", title="Hub slots", title_justify="left")
+    for column in hubs.columns[1:]:
+        column.justify = "right"
+    for hub in summary.hub_slots:
+        hubs.add_row(escape(hub.text), str(hub.tools), str(hub.edges))
+    console.print(hubs)
+    if summary.isolated:
+        more = len(summary.isolated) - 20
+        console.print("Isolated: " + ", ".join(summary.isolated[:20]) + (f" and {more:,} more" if more > 0 else ""))
+
+
+def _tabulate_degrees(degrees: list[int]) -> Table:
+    """Count the tools by number of neighbours, in classes that double: 0, 1, 2-3, 4-7 and so on."""
+    classes: dict[int, int] = {}
+    for degree in degrees:
+        classes[degree.bit_length()] = classes.get(degree.bit_length(), 0) + 1
+    table = Table("neighbours", "tools", "", title="Degree distribution", title_justify="left")
+    table.columns[0].justify = table.columns[1].justify = "right"
+    for power in range(max(classes, default=0) + 1):
+        low, high = (1 << power) >> 1, (1 << power) - 1
+        count = classes.get(power, 0)
+        bar = "█" * round(_BAR_WIDTH * count / max(classes.values()))
+        table.add_row(str(low) if low >= high else f"{low}-{high}", str(count), bar)
+    return table

@@ -1,0 +1,200 @@
+"""The data set on disk: a line of JSON per dialogue, in OpenAI terms, with everything that made it.
+
+Example of a line, shortened:
+    {"id": "s7-000012", "messages": [{"role": "user", "content": "…"}, …], "tools": [{"type": "function", …}, …],
+     "index": 12, "seed": 7, "patterns": ["sequential", "chitchat"], "plan": {…}, …}
+
+`read_dialogues` reads such files and any other JSON Lines with `messages` and `tools` as OpenAI or TRL has them.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from toolflow_graph.dialogue.nodes import edges_of
+from toolflow_graph.dialogue.openai_format import label_turns, to_openai_messages
+from toolflow_graph.dialogue.stage import Stage
+from toolflow_graph.dialogue.state import DialogueState
+from toolflow_graph.errors import DatasetError
+from toolflow_graph.settings import DialogueSettings
+from toolflow_graph.types import JSON, DialoguePlan, DialogueRecord, Finding, Provenance
+
+__all__ = [
+    "StoredDialogue",
+    "dialogue_id",
+    "encode_record",
+    "is_accepted",
+    "read_dialogues",
+    "record_of",
+    "replace_file",
+]
+
+_OURS = {"id", "index", "seed", "patterns"}
+
+
+@dataclass(frozen=True)
+class StoredDialogue:
+    """A dialogue as a file holds it, tool-call arguments as JSON strings; `record` is what made it, if it is ours."""
+
+    path: Path
+    line: int
+    id: str
+    messages: list[JSON]
+    tools: list[JSON]
+    record: DialogueRecord | None = None
+
+
+def dialogue_id(seed: int, index: int) -> str:
+    """Return the id of a dialogue of a run; it is also the name of its checkpoint thread."""
+    return f"s{seed}-{index:06d}"
+
+
+def record_of(state: DialogueState, settings: DialogueSettings, stage: Stage) -> DialogueRecord:
+    """Return the record of a dialogue from its last state, which may be that of a dialogue that went nowhere."""
+    index = state.get("index", 0)
+    plan = DialoguePlan.model_validate(state["plan"]) if state.get("plan") else None
+    spoken = state.get("messages", [])
+    messages = to_openai_messages(spoken)
+    return DialogueRecord(
+        id=dialogue_id(settings.seed, index),
+        messages=messages,
+        tools=[stage.tools[name].to_openai() for name in state.get("offered", [])],
+        index=index,
+        seed=settings.seed,
+        patterns=tuple(state.get("patterns", ())),  # type: ignore[arg-type]
+        plan=plan,
+        edges=edges_of(state),
+        distractors=tuple(state.get("distractors", ())),
+        turns=tuple(label_turns(spoken, plan)) if plan else (),
+        provenance=tuple(Provenance.model_validate(entry) for entry in state.get("provenance", [])),
+        cast=settings.cast,
+        findings=tuple(Finding.model_validate(finding) for finding in state.get("findings", [])),
+        usage={
+            "turns": sum(message["role"] == "user" for message in messages),
+            "messages": len(messages),
+            "calls": sum(len(message.get("tool_calls", ())) for message in messages),
+        },
+    )
+
+
+def is_accepted(record: DialogueRecord) -> bool:
+    """Say whether no check found an error in it."""
+    return not any(finding.severity == "error" for finding in record.findings)
+
+
+def encode_record(record: DialogueRecord) -> bytes:
+    """Return the record's line: fields in the order of the type, UTF-8 unescaped, always the same bytes."""
+    line = json.dumps(record.model_dump(mode="json"), ensure_ascii=False, allow_nan=False)
+    return line.encode("utf-8") + b"\n"
+
+
+def read_dialogues(path: Path, *, torn: Literal["error", "skip"] = "error") -> Iterator[StoredDialogue]:
+    """Yield the dialogues of a JSON Lines file in OpenAI format, one after the other.
+
+    `torn="skip"` overlooks a last line that a killed process left unfinished; raises `DatasetError` with file and line
+    for everything else that is no dialogue.
+    """
+    try:
+        with path.open("rb") as file:
+            for number, raw in enumerate(file, 1):
+                if not raw.strip() or (torn == "skip" and not raw.endswith(b"\n")):
+                    continue
+                yield _read_line(path, number, raw)
+    except OSError as exc:
+        raise DatasetError(f"{path}: cannot be read: {exc.strerror or exc}") from exc
+
+
+def _read_line(path: Path, number: int, raw: bytes) -> StoredDialogue:
+    where = f"{path}, line {number}"
+    try:
+        row = json.loads(raw)
+    except ValueError as exc:
+        if number == 1 and raw.lstrip()[:1] in (b"[", b"{"):
+            raise DatasetError(f"{where}: not JSON Lines: {exc}; write one dialogue as one JSON object per line") from exc
+        raise DatasetError(f"{where}: not JSON: {exc}") from exc
+    except RecursionError as exc:
+        raise DatasetError(f"{where}: nested too deeply to be a dialogue") from exc
+    if not isinstance(row, dict) or "messages" not in row:
+        raise DatasetError(f"{where}: no 'messages'; a line looks like {{\"messages\": […], \"tools\": […]}}")
+    messages = [_read_message(f"{where}, message {place}", message) for place, message in _list(where, row, "messages")]
+    tools = [tool for _, tool in _list(where, row, "tools")]
+    for place, tool in enumerate(tools):
+        if not isinstance(tool, dict):
+            raise DatasetError(f"{where}: tool {place} is not an object")
+    name = str(row.get("id") or f"line {number}")
+    record = _read_record(where, row) if row.keys() >= _OURS else None
+    return StoredDialogue(path, number, name, messages, tools, record)
+
+
+def _list(where: str, row: JSON, key: str) -> Iterable[tuple[int, Any]]:
+    value = row.get(key)
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError as exc:
+            raise DatasetError(f"{where}: {key!r} is a string, but not of JSON: {exc}") from exc
+    if value is None and key == "tools":
+        value = []
+    if not isinstance(value, list):
+        raise DatasetError(f"{where}: {key!r} is not a list")
+    return enumerate(value)
+
+
+def _read_message(where: str, message: object) -> JSON:
+    """Return a message with its arguments as JSON strings, as OpenAI has them and TRL has not."""
+    if not isinstance(message, dict) or not isinstance(message.get("role"), str):
+        raise DatasetError(f"{where}: not an object with a 'role'")
+    calls = message.get("tool_calls")
+    if calls is None:
+        return {key: value for key, value in message.items() if key != "tool_calls"}
+    if not isinstance(calls, list) or not all(isinstance(c, dict) and isinstance(c.get("function"), dict) for c in calls):
+        raise DatasetError(f"{where}: 'tool_calls' is not a list of objects with a 'function'")
+    return {**message, "tool_calls": [_read_call(call) for call in calls]}
+
+
+def _read_call(call: JSON) -> JSON:
+    arguments = call["function"].get("arguments")
+    if isinstance(arguments, str):
+        return call
+    text = json.dumps({} if arguments is None else arguments, ensure_ascii=False)
+    return {**call, "function": {**call["function"], "arguments": text}}
+
+
+def _read_record(where: str, row: JSON) -> DialogueRecord:
+    try:
+        return DialogueRecord.model_validate(row)
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise DatasetError(f"{where}: field {place!r}: {first['msg']}") from exc
+
+
+def replace_file(path: Path, chunks: Iterable[bytes]) -> None:
+    """Write a file so that a reader, or a crash, sees the old one or the new one and nothing between."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            for chunk in chunks:
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":  # folders cannot be opened there
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,90 @@
+"""Plays one dialogue on the state machine: from the start, from where it was stopped, or from memory when it is done."""
+
+import re
+import sqlite3
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.errors import GraphDrained
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import RunControl
+
+from toolflow_graph.dataset import dialogue_id, record_of
+from toolflow_graph.dialogue.graph import step_limit
+from toolflow_graph.dialogue.stage import Stage
+from toolflow_graph.dialogue.state import DialogueInput, DialogueState
+from toolflow_graph.errors import ModelOutputError, PlanError, ToolflowError
+from toolflow_graph.settings import DialogueSettings
+from toolflow_graph.types import DialogueRecord, Finding, Pattern
+
+__all__ = ["Machine", "Player"]
+
+Machine = CompiledStateGraph[DialogueState, DialogueSettings, DialogueInput, DialogueState]
+
+_OF_THE_DIALOGUE = (ModelOutputError, PlanError)
+_OF_THE_PLACE = (GraphDrained, ToolflowError, OSError, sqlite3.Error, MemoryError)
+
+
+@dataclass(frozen=True)
+class Player:
+    """What all dialogues of a run are played with; `saved` says whether the machine keeps checkpoints."""
+
+    machine: Machine
+    settings: DialogueSettings
+    stage: Stage
+    saved: bool
+
+    async def play(
+        self, index: int, patterns: Sequence[Pattern], control: RunControl, *, resumed: bool = False
+    ) -> DialogueRecord:
+        """Return the finished dialogue; what breaks inside it becomes a finding of the check "crash".
+
+        Raises `GraphDrained` when the control stopped it, and whatever is the fault of the place and not of the
+        dialogue: other `ToolflowError`s, `OSError`, `sqlite3.Error`.
+        """
+        config: RunnableConfig = {
+            "configurable": {"thread_id": dialogue_id(self.settings.seed, index)},
+            "recursion_limit": step_limit(self.settings),
+        }
+        given: DialogueInput | None = {"index": index, "patterns": list(patterns)}
+        state: DialogueState = {"index": index, "patterns": list(patterns)}
+        if resumed and self.saved:
+            snapshot = await self.machine.aget_state(config)
+            if snapshot.created_at is not None:
+                given, state = None, cast("DialogueState", {**state, **snapshot.values})
+                if not snapshot.next:
+                    return record_of(state, self.settings, self.stage)
+        try:
+            async for values in self.machine.astream(
+                given,
+                config,
+                context=self.settings,
+                stream_mode="values",
+                control=control,
+                durability="async" if self.saved else None,
+            ):
+                state = cast("DialogueState", {**state, **values})
+        except _OF_THE_DIALOGUE as exc:
+            state = _break_off(state, exc)
+        except _OF_THE_PLACE:
+            raise
+        except Exception as exc:  # noqa: BLE001 - a bug in an agent costs one dialogue, not the run
+            state = _break_off(state, exc)
+        return record_of(state, self.settings, self.stage)
+
+
+def _break_off(state: DialogueState, exc: Exception) -> DialogueState:
+    """Return the state at the crash, with a finding that says which agent failed, how, and in which line."""
+    node = next((found[1] for note in getattr(exc, "__notes__", ()) if (found := _NODE.search(note))), None)
+    frame = traceback.extract_tb(exc.__traceback__)[-1]
+    message = f"{type(exc).__name__}: {exc}".removesuffix(": ")
+    place = f"{Path(frame.filename).name}:{frame.lineno}"
+    finding = Finding(check="crash", message=f"{node + ': ' if node else ''}{message} ({place})")
+    return {**state, "findings": [*state.get("findings", []), finding.model_dump()], "verdict": "rejected"}
+
+
+_NODE = re.compile(r"During task with name '(\w+)'")

@@ -1,0 +1,228 @@
+"""A run: many dialogues at once, each on its own thread, written down as they finish."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self
+
+from langgraph.errors import GraphDrained
+from langgraph.runtime import RunControl
+
+from toolflow_graph.dataset import is_accepted
+from toolflow_graph.dialogue.graph import build_graph
+from toolflow_graph.dialogue.stage import Stage, load_stage
+from toolflow_graph.errors import RunError
+from toolflow_graph.runner.checkpoints import open_checkpoints
+from toolflow_graph.runner.folder import CHECKPOINTS, RunFolder, blame_disk
+from toolflow_graph.runner.manifest import (
+    Counts,
+    Manifest,
+    fingerprint_catalog,
+    fingerprint_settings,
+    now,
+    read_manifest,
+)
+from toolflow_graph.runner.play import Player
+from toolflow_graph.settings import RunSettings, assign_patterns
+from toolflow_graph.types import DialogueRecord, Pattern
+
+__all__ = ["Run", "RunEvent"]
+
+
+@dataclass(frozen=True)
+class RunEvent:
+    """Something happened: the run was opened (`record` is None), or a dialogue finished."""
+
+    counts: Counts
+    record: DialogueRecord | None = None
+
+
+class Run:
+    """A run that is about to be played: `start` or `resume` one, iterate `play`, and `close` it."""
+
+    def __init__(self, settings: RunSettings, stage: Stage, folder: RunFolder | None, manifest: Manifest) -> None:
+        self.settings = settings
+        self.stage = stage
+        self.folder = folder
+        self.manifest = manifest
+        self.counts = manifest.counts
+        self.stopped = False
+        self._resumed = False
+        self._controls: set[RunControl] = set()
+        self._began = time.monotonic()
+
+    @classmethod
+    def start(cls, settings: RunSettings, out: Path | None = None) -> Self:
+        """Begin a new run in a folder, or in memory; raises `RunError` when the folder holds one or is not writable."""
+        if out is None:
+            stage = load_stage(settings)
+            return cls(settings, stage, None, Manifest.begin(settings, stage.catalog))
+        settings = _settle_paths(settings)
+        folder = RunFolder.create(out)
+        try:
+            stage = load_stage(settings)
+            manifest = Manifest.begin(settings, stage.catalog)
+            with blame_disk(out):
+                manifest.write(out)
+        except BaseException:
+            folder.discard()
+            raise
+        return cls(settings, stage, folder, manifest)
+
+    @classmethod
+    def resume(cls, out: Path, *, concurrency: int | None = None) -> Self:
+        """Open a run that was started before; finished dialogues are kept, the settings come from its manifest.
+
+        Raises `RunError` when the folder is no run, its catalog or settings were changed, or it is in use.
+        """
+        read_manifest(out)
+        folder = RunFolder.reopen(out)
+        try:
+            manifest = read_manifest(out)
+            settings = manifest.settings
+            if fingerprint_settings(settings) != manifest.settings_sha256:
+                raise RunError(f"{out}: the settings in its manifest were changed; start a new run in another folder")
+            stage = load_stage(settings)
+            if fingerprint_catalog(stage.catalog) != manifest.catalog.sha256:
+                source = repr(settings.catalog) if settings.catalog else "the bundled one"
+                raise RunError(
+                    f"{out}: its catalog ({source}) has changed since the run was started; "
+                    "restore it, or start a new run in another folder"
+                )
+            if concurrency is not None:
+                settings = settings.model_copy(update={"concurrency": concurrency})
+            with blame_disk(out):
+                counts = folder.recover(settings.dialogues)
+        except BaseException:
+            folder.close()
+            raise
+        run = cls(settings, stage, folder, manifest.model_copy(update={"counts": counts}))
+        run._resumed = True
+        return run
+
+    def stop(self) -> None:
+        """Let every dialogue in flight finish the step that it is in, save it, and end the run there."""
+        self.stopped = True
+        for control in self._controls:
+            control.request_drain()
+
+    def close(self) -> None:
+        """Write down how far the run came, and let go of its folder."""
+        if self.folder is None:
+            return
+        if self.manifest.status != "complete":
+            with suppress(RunError):
+                self._note("interrupted")
+        self.folder.close()
+        self.folder = None
+
+    async def play(self, on_event: Callable[[RunEvent], None] | None = None) -> AsyncIterator[DialogueRecord]:
+        """Yield dialogues as they finish, rejected ones too; when all are there, bring the files into order.
+
+        Raises `RunError` when the folder cannot be written any more; what was written is kept.
+        """
+        tell = on_event or (lambda _: None)
+        tell(RunEvent(self.counts))
+        self._began = time.monotonic()
+        finished: asyncio.Queue[DialogueRecord | None] = asyncio.Queue(maxsize=self.settings.concurrency)
+        async with self._open_player() as player:
+            pending = self._list_pending()
+            lanes = min(self.settings.concurrency, max(1, self.counts.planned - self.counts.done))
+            workers = [asyncio.create_task(self._work(player, pending, finished)) for _ in range(lanes)]
+            end = asyncio.create_task(_announce_end(workers, finished))
+            try:
+                while (record := await finished.get()) is not None:
+                    tell(RunEvent(self.counts, record))
+                    yield record
+            finally:
+                if not end.done():
+                    self.stop()
+                while not end.done():
+                    while not finished.empty():
+                        finished.get_nowait()
+                    await asyncio.wait([end], timeout=0.02)
+            end.result()
+        if not self.stopped:
+            self._complete()
+
+    @asynccontextmanager
+    async def _open_player(self) -> AsyncIterator[Player]:
+        settings = self.settings.dialogue(self.settings.patterns)
+        if self.folder is None or self.settings.checkpoints == "none":
+            yield Player(build_graph().compile(), settings, self.stage, saved=False)
+            return
+        with blame_disk(self.folder.path):
+            async with open_checkpoints(self.folder.path / CHECKPOINTS) as saver:
+                yield Player(build_graph().compile(checkpointer=saver), settings, self.stage, saved=True)
+
+    def _list_pending(self) -> Iterator[tuple[int, tuple[Pattern, ...]]]:
+        total = self.settings.dialogues
+        assigned = assign_patterns(self.settings.mix, total, self.settings.seed)
+        if self.settings.patterns:
+            assigned = [self.settings.patterns] * total
+        for index, patterns in enumerate(assigned):
+            if self.folder is None or index not in self.folder:
+                yield index, patterns
+
+    async def _work(
+        self,
+        player: Player,
+        pending: Iterator[tuple[int, Sequence[Pattern]]],
+        finished: "asyncio.Queue[DialogueRecord | None]",
+    ) -> None:
+        for index, patterns in pending:
+            if self.stopped:
+                return
+            control = RunControl()
+            self._controls.add(control)
+            try:
+                record = await player.play(index, patterns, control, resumed=self._resumed)
+                self._keep(record)
+            except GraphDrained:
+                return
+            except BaseException:
+                self.stop()
+                raise
+            finally:
+                self._controls.discard(control)
+            await finished.put(record)
+
+    def _keep(self, record: DialogueRecord) -> None:
+        if self.folder is not None:
+            self.folder.add(record)
+        self.counts = self.counts.add(record.patterns, record.usage, accepted=is_accepted(record))
+
+    def _complete(self) -> None:
+        if self.folder is not None:
+            self.folder.sort()
+            self._note("complete")
+
+    def _note(self, status: Literal["interrupted", "complete"]) -> None:
+        assert self.folder is not None  # noqa: S101 - both callers have looked
+        seconds = round(self.manifest.seconds + time.monotonic() - self._began, 3)
+        news = {"status": status, "counts": self.counts, "seconds": seconds}
+        self.manifest = self.manifest.model_copy(update={**news, "finished": now() if status == "complete" else None})
+        with blame_disk(self.folder.path):
+            self.manifest.write(self.folder.path)
+
+
+async def _announce_end(workers: Sequence[asyncio.Task[None]], finished: "asyncio.Queue[DialogueRecord | None]") -> None:
+    """Wait for all workers, then end the queue; raises the first exception among them."""
+    results = await asyncio.gather(*workers, return_exceptions=True)
+    await finished.put(None)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+
+
+def _settle_paths(settings: RunSettings) -> RunSettings:
+    """Return settings that mean the same from any working directory."""
+    update: dict[str, str] = {}
+    if settings.catalog is not None:
+        update["catalog"] = str(Path(settings.catalog).absolute())
+    if Path(settings.encoder).is_dir():
+        update["encoder"] = str(Path(settings.encoder).absolute())
+    return settings.model_copy(update=update)
