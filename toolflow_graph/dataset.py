@@ -115,12 +115,14 @@ def _read_line(path: Path, number: int, raw: bytes) -> StoredDialogue:
         row = json.loads(raw)
     except ValueError as exc:
         if number == 1 and raw.lstrip()[:1] in (b"[", b"{"):
-            raise DatasetError(f"{where}: not JSON Lines: {exc}; write one dialogue as one JSON object per line") from exc
+            raise DatasetError(
+                f"{where}: not JSON Lines: {exc}; write one dialogue as one JSON object per line"
+            ) from exc
         raise DatasetError(f"{where}: not JSON: {exc}") from exc
     except RecursionError as exc:
         raise DatasetError(f"{where}: nested too deeply to be a dialogue") from exc
     if not isinstance(row, dict) or "messages" not in row:
-        raise DatasetError(f"{where}: no 'messages'; a line looks like {{\"messages\": […], \"tools\": […]}}")
+        raise DatasetError(f'{where}: no \'messages\'; a line looks like {{"messages": […], "tools": […]}}')
     messages = [_read_message(f"{where}, message {place}", message) for place, message in _list(where, row, "messages")]
     tools = [tool for _, tool in _list(where, row, "tools")]
     for place, tool in enumerate(tools):
@@ -152,7 +154,9 @@ def _read_message(where: str, message: object) -> JSON:
     calls = message.get("tool_calls")
     if calls is None:
         return {key: value for key, value in message.items() if key != "tool_calls"}
-    if not isinstance(calls, list) or not all(isinstance(c, dict) and isinstance(c.get("function"), dict) for c in calls):
+    if not isinstance(calls, list) or not all(
+        isinstance(c, dict) and isinstance(c.get("function"), dict) for c in calls
+    ):
         raise DatasetError(f"{where}: 'tool_calls' is not a list of objects with a 'function'")
     return {**message, "tool_calls": [_read_call(call) for call in calls]}
 

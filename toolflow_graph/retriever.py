@@ -373,8 +373,9 @@ def _quiet_loading(*, offline: bool) -> Iterator[None]:
 def _count_tokens(model: Any, texts: list[str]) -> list[int]:
     """Return the token count of each text; for a model without a plain tokenizer, a different one for each."""
     try:
-        encoded = model.tokenizer(texts)["input_ids"]
-        return [min(len(ids), model.max_seq_length or len(ids)) for ids in encoded]
+        limit = model.max_seq_length
+        encoded = model.tokenizer(texts, truncation=limit is not None, max_length=limit)
+        return [len(ids) for ids in encoded["input_ids"]]
     except (AttributeError, TypeError, KeyError, ValueError):
         return list(range(len(texts)))
 
@@ -412,13 +413,14 @@ def find_similar_pairs(
         cosine = np.empty(len(row))
         for at in range(0, len(row), 16 * _CHUNK):
             part = slice(at, at + 16 * _CHUNK)
-            cosine[part] = np.einsum("ij,ij->i", snapped[row[part]], snapped[column[part]])
+            products = np.einsum("ij,ij->i", snapped[row[part]], snapped[column[part]])
+            cosine[part] = np.minimum(products, 1.0)
         keep = cosine > tau
         row, column, cosine = row[keep], column[keep], cosine[keep]
         order = np.lexsort((column, row))
         rows.append(row[order])
         columns.append(column[order])
-        cosines.append(np.minimum(cosine[order], 1.0))
+        cosines.append(cosine[order])
     if not rows:
         return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
     return np.concatenate(rows), np.concatenate(columns), np.concatenate(cosines)

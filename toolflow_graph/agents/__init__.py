@@ -1,4 +1,4 @@
-"""The four agents of a dialogue (planner, user, assistant, tool simulator), each in casts that can stand in for another."""
+"""The four agents of a dialogue, in casts that can stand in for one another."""
 
 from toolflow_graph.agents.roles import (
     Assistant,

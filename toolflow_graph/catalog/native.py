@@ -49,8 +49,8 @@ class Catalog:
 def load_catalog(source: Path | str | None = None) -> Catalog:
     """Read a catalog from a JSON or JSON Lines file or a folder of them; without a source, the bundled one.
 
-    A tool may stand as `{"type": "function", "function": {…}}` (chat completions) or flat (responses, BFCL). Dots in
-    names become underscores, as the leaderboard has it for models that take none.
+    A tool may stand as `{"type": "function", "function": {…}}` (chat completions) or flat (responses API, BFCL). What
+    chat models do not accept in a name, such as a dot, becomes an underscore, as BFCL itself does it.
 
     Raises `CatalogError`, naming the file and the tool, when anything in it is not valid.
     """
@@ -102,17 +102,17 @@ def _parse(path: Path, text: str) -> Any:
     try:
         return _load_json(text)
     except ValueError as whole:
-        lines = [line for line in text.splitlines() if line.strip()]
-        if len(lines) < 2 or not lines[0].lstrip().startswith("{") or not lines[0].rstrip().endswith("}"):
+        lines = [(number, line.strip()) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+        if len(lines) < 2 or not (lines[0][1].startswith("{") and lines[0][1].endswith("}")):
             raise CatalogError(f"{path}: not JSON: {whole}") from whole
-        parsed = []
-        for number, line in enumerate(text.split("\n"), 1):
-            if line.strip():
-                try:
-                    parsed.append(_load_json(line))
-                except ValueError as exc:
-                    raise CatalogError(f"{path}, line {number}: not JSON: {exc}") from exc
-        return parsed
+        return [_parse_line(path, number, line) for number, line in lines]
+
+
+def _parse_line(path: Path, number: int, line: str) -> Any:
+    try:
+        return _load_json(line)
+    except ValueError as exc:
+        raise CatalogError(f"{path}, line {number}: not JSON: {exc}") from exc
 
 
 def _load_json(text: str) -> Any:
@@ -148,7 +148,7 @@ def _read_tool(path: Path, number: int, entry: object, domain: str) -> Tool:
     name = _valid_name(name)
     parameters = _read_schema(where, "parameters", function.get("parameters"))
     inferred: list[str] = []
-    returns = entry.get("returns", function.get("returns"))
+    returns = next((part[key] for part in (entry, function) for key in _RETURNS if part.get(key) is not None), None)
     description = str(function.get("description") or "").strip()
     if returns is None:
         returns = infer_returns(name, description, parameters)
@@ -161,7 +161,7 @@ def _read_tool(path: Path, number: int, entry: object, domain: str) -> Tool:
         phrasings = Phrasings.model_validate(entry["phrasings"]) if "phrasings" in entry else None
         tool = Tool.model_validate(
             {
-                "name": name.replace(".", "_"),
+                "name": name,
                 "description": description,
                 "parameters": parameters,
                 "returns": returns,

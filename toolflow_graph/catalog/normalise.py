@@ -32,12 +32,14 @@ _KNOWN = {"object", "array", "string", "number", "integer", "boolean", "null"}
 _DEFINITIONS = ("$defs", "definitions")
 _NAMED_SCHEMAS = ("properties", "patternProperties", "dependentSchemas", *_DEFINITIONS)
 _ONE_SCHEMA = ("items", "additionalProperties", "contains", "not", "if", "then", "else", "propertyNames")
-_LISTED_SCHEMAS = ("anyOf", "oneOf", "allOf", "prefixItems")
+_LISTED_SCHEMAS = ("anyOf", "oneOf", "allOf", "prefixItems", "items")
 
 
 def normalise_schema(schema: JSON) -> JSON:
     """Return a copy in which every `type` is one of JSON Schema's; `any` and unknown type names become no type."""
     normal = map_subschemas(schema, normalise_schema)
+    if isinstance(normal.get("items"), list):  # a tuple, as drafts before 2020-12 write it
+        normal["items"] = {"anyOf": normal["items"]} if normal["items"] else {}
     if "type" in normal:
         kind = _normalise_type(normal.pop("type"))
         if kind is not None:

@@ -62,6 +62,8 @@ def show(
     edges = tool_graph.edges_of(tool)
     table = Table("", "tool", "slot of this tool", "slot of the other", "cosine", title=tool, title_justify="left")
     table.columns[4].justify = "right"
+    for column in table.columns[1:4]:
+        column.overflow = "fold"  # names stay whole, to be copied
     relations = {"consumer": "feeds", "producer": "fed by", "peer": "shares"}
     found = dict.fromkeys(relations, 0)
     for edge in edges:

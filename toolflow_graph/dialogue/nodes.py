@@ -7,7 +7,7 @@ from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemM
 from langgraph.runtime import Runtime
 
 from toolflow_graph.agents.roles import Brief, Scene, derive_rng
-from toolflow_graph.agents.scripted.simulator import SEARCH_TOOLS
+from toolflow_graph.agents.search_tools import SEARCH_TOOLS
 from toolflow_graph.dialogue.openai_format import label_turns, to_openai_messages
 from toolflow_graph.dialogue.stage import Stage, load_stage
 from toolflow_graph.dialogue.state import DialogueState

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from toolflow_graph.agents.roles import Cast
 from toolflow_graph.agents.scripted import scripted_cast
-from toolflow_graph.agents.scripted.simulator import SEARCH_TOOLS
+from toolflow_graph.agents.search_tools import SEARCH_TOOLS
 from toolflow_graph.catalog.native import Catalog, load_catalog
 from toolflow_graph.retriever import load_encoder
 from toolflow_graph.settings import DialogueSettings

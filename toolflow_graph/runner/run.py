@@ -47,6 +47,7 @@ class Run:
         self.settings = settings
         self.stage = stage
         self.folder = folder
+        self.path = folder.path if folder else None
         self.manifest = manifest
         self.counts = manifest.counts
         self.stopped = False
@@ -209,7 +210,9 @@ class Run:
             self.manifest.write(self.folder.path)
 
 
-async def _announce_end(workers: Sequence[asyncio.Task[None]], finished: "asyncio.Queue[DialogueRecord | None]") -> None:
+async def _announce_end(
+    workers: Sequence[asyncio.Task[None]], finished: "asyncio.Queue[DialogueRecord | None]"
+) -> None:
     """Wait for all workers, then end the queue; raises the first exception among them."""
     results = await asyncio.gather(*workers, return_exceptions=True)
     await finished.put(None)

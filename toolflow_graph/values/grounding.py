@@ -185,21 +185,22 @@ def _has_words(readings: list[Reading], value: str, kind: Kind) -> bool:
         head = value.partition(",")[0]
         if kind == "address":
             numbers = set(re.findall(r"\d+", head))
-            return any(numbers <= reading.words and overlap(reading, head) >= _ENOUGH for reading in readings)
+            return any(numbers <= reading.words and overlap([reading], head) >= _ENOUGH for reading in readings)
         threshold = 1.0 if kind == "city" else _ENOUGH
-        return any(overlap(reading, head) >= threshold for reading in readings)
+        return any(overlap([reading], head) >= threshold for reading in readings)
     if kind in ("currency", "email", "url"):
         return False
-    return any(overlap(reading, value) >= _ENOUGH for reading in readings)
+    return overlap(readings, value) >= _ENOUGH
 
 
-def overlap(reading: Reading, value: str) -> float:
-    """Return the share of the value's content words (by stem) that the text contains; 1.0 when it has it verbatim."""
+def overlap(readings: Sequence[Reading], value: str) -> float:
+    """Return the share of the value's content words (by stem) that the texts contain; 1.0 when one has it verbatim."""
     wanted = content_words(enum_words(value) if "_" in value and " " not in value else value)
     if not wanted:
-        return 1.0 if fold(value) in reading.folded else 0.0
+        return float(any(fold(value) in reading.folded for reading in readings))
+    stems = readings[0].stems.union(*(r.stems for r in readings[1:])) if readings else frozenset()
     told = [word for word in wanted if not word.isdigit()] or wanted
-    shares = [sum(word in reading.stems for word in words) / len(words) for words in (wanted, told)]
+    shares = [sum(word in stems for word in words) / len(words) for words in (wanted, told)]
     return min(shares)
 
 

@@ -60,6 +60,8 @@ def split_words(name: str) -> tuple[str, ...]:
 @lru_cache(maxsize=65536)
 def fold(text: str) -> str:
     """Return the text lower-cased, without accents, with plain quotes and dashes."""
+    if text.isascii():
+        return text.lower()
     plain = text.translate(_PLAIN)
     decomposed = unicodedata.normalize("NFKD", plain)
     return "".join(c for c in decomposed if not unicodedata.combining(c)).casefold().replace("\u0131", "i")

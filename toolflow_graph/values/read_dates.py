@@ -168,7 +168,8 @@ def _read_relative(text: str, today: date, taken: list[tuple[int, int]]) -> Iter
         for match in pattern.finditer(text):
             yield Mention(match.start(), match.end(), "date", (today + timedelta(days=offset),))
     for match in _WEEKDAY.finditer(text):
-        if not any(start - 2 <= match.end() <= start or end <= match.start() <= end + 2 for start, end in taken):
+        beside = any(start - 2 <= match.end() <= start or end <= match.start() <= end + 2 for start, end in taken)
+        if not beside or match["p"]:
             yield from _read_weekday(match, today)
     for match in _ALONE.finditer(text):
         if not any(start <= match.start("d") < end for start, end in taken):

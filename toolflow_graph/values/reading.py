@@ -23,6 +23,10 @@ _DATELIKE = re.compile(
     r"[/\d-]|day|week|month|year|now|night|current|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|new y|valen|hallow|"
     r"morning|afternoon|evening|noon|quarter|mon|tue|wed|thu|fri|sat|sun|first|second|third|th\b|tomorrow|tm|christ"
 )
+_TIMELIKE = re.compile(
+    r"\d|noon|midday|midnight|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b"
+)
+_LASTING = re.compile(r"second|minute|hour|day|night|week|month|year|\d ?h|\bmins?\b|\bsecs?\b|\bhrs?\b|\byrs?\b|\d ?s\b")
 
 
 class Reading:
@@ -66,7 +70,7 @@ class Reading:
     @cached_property
     def timed(self) -> tuple[Mention, ...]:
         """Times of day."""
-        return tuple(read_times(self.folded))
+        return tuple(read_times(self.folded)) if _TIMELIKE.search(self.folded) else ()
 
     @cached_property
     def numbered(self) -> tuple[Mention, ...]:
@@ -81,7 +85,7 @@ class Reading:
     @cached_property
     def lasting(self) -> tuple[Mention, ...]:
         """Lengths of time."""
-        return tuple(read_durations(self.folded))
+        return tuple(read_durations(self.folded)) if _LASTING.search(self.folded) else ()
 
     @cached_property
     def dates(self) -> frozenset[date]:

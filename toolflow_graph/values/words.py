@@ -62,7 +62,16 @@ def say(
         amounts = any(kind_of(key, properties.get(key) or {}) == "money" for key in value)
         own = value["currency"] if amounts and isinstance(value.get("currency"), str) else currency
         said = [
-            say(part, key, properties.get(key) or {}, rng, today, currency=own, style=style, month_first=month_first)
+            say(
+                part,
+                key,
+                properties.get(key) or {},
+                rng,
+                today,
+                currency=own,
+                style="assistant",
+                month_first=month_first,
+            )
             for key, part in value.items()
             if not (key == "currency" and amounts)
         ]

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from toolflow_graph.agents.roles import Brief
+from toolflow_graph.agents.scripted.request_frames import askable, changeable, standalone_frames
 from toolflow_graph.agents.scripted.sense import Link, find_links, sense, words_of
 from toolflow_graph.errors import PlanError
-from toolflow_graph.frames import parse_frame
 from toolflow_graph.types import Pattern, Tool
 
 __all__ = ["Step", "arrange"]
@@ -127,13 +127,13 @@ class _Arranger:
         tool = self.rng.choice(fresh or repeatable)
         self._add(Step(["parallel"], [tool, tool], twice=True))
 
-    def _add_single(self, fits: Callable[[Tool], bool] = lambda tool: True) -> Step | None:
+    def _add_single(self, fits: Callable[[Tool], bool] = bool) -> Step | None:
         candidates = self._free(lambda tool: self._stands_alone(tool) and fits(tool))
         if candidates:
             return self._add(Step(["single"], [self.rng.choice(candidates)]))
         return None
 
-    def _add_dependent(self, fits: Callable[[Tool], bool] = lambda tool: True) -> Step | None:
+    def _add_dependent(self, fits: Callable[[Tool], bool] = bool) -> Step | None:
         """Add a request that goes on from an earlier result; it is a sequential one."""
         earlier = list(self.used.values())
         candidates = []
@@ -230,34 +230,6 @@ class _Arranger:
                 self.steps.insert(place, Step([pattern]))
         if not self.steps:
             raise PlanError("no pattern is due; give at least one")
-
-
-def standalone_frames(tool: Tool) -> list[str]:
-    """Return the request frames in which every required parameter can be said."""
-    if tool.phrasings is None:
-        return []
-    return [f for f in tool.phrasings.requests if set(tool.required) <= _roots(parse_frame(f).paths())]
-
-
-def _roots(paths: set[str]) -> set[str]:
-    return {path.split(".")[0] for path in paths}
-
-
-def askable(tool: Tool) -> list[str]:
-    """Return the required parameters that a user may forget, and that some frame can leave out."""
-    phrasings = tool.phrasings
-    if phrasings is None:
-        return []
-    return [
-        name
-        for name in phrasings.asks
-        if name in tool.required and any(name in parse_frame(frame).droppable() for frame in phrasings.requests)
-    ]
-
-
-def changeable(tool: Tool) -> list[str]:
-    """Return the parameters that a user may correct."""
-    return list(tool.phrasings.changes) if tool.phrasings is not None else []
 
 
 def repeatable_tool(tool: Tool) -> bool:

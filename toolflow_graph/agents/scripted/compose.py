@@ -1,37 +1,23 @@
 """Turns the steps of a skeleton into calls with values and into the acts that user and assistant play."""
 
 import random
-import re
-from collections.abc import Sequence, Set
-from typing import Any
+from collections.abc import Sequence
 
 from toolflow_graph.agents.roles import Brief
-from toolflow_graph.agents.scripted.arrange import Step, alike, askable, changeable, standalone_frames
+from toolflow_graph.agents.scripted import acts
+from toolflow_graph.agents.scripted.arrange import Step, alike
+from toolflow_graph.agents.scripted.facts import Facts
 from toolflow_graph.agents.scripted.home import Home
-from toolflow_graph.agents.scripted.phrasing import usable_frame
+from toolflow_graph.agents.scripted.request_frames import Needs, askable, changeable, choose_frame, standalone_frames
 from toolflow_graph.agents.scripted.sense import Link, sense
 from toolflow_graph.agents.scripted.speech import bank, pairs
 from toolflow_graph.agents.scripted.text import Manner, draw_manner
 from toolflow_graph.errors import PlanError
-from toolflow_graph.frames import Frame, parse_frame
+from toolflow_graph.frames import parse_frame
 from toolflow_graph.types import JSON, ErrorPhrasing, Pattern, PlannedRequest, Tool
-from toolflow_graph.values import coherent, draw_value, kind_of
 
 __all__ = ["Composer"]
 
-_SHARED_KINDS = frozenset({"city", "country", "date"})
-_OWN_NAME = (
-    "passenger",
-    "guest",
-    "customer",
-    "patient",
-    "applicant",
-    "account",
-    "member",
-    "attendee",
-    "traveller",
-    "student",
-)
 _CONNECTIVES = (
     "And",
     "Also,",
@@ -57,12 +43,11 @@ class Composer:
         """Keep what the plan is made from, and draw the user's manner."""
         self.brief = brief
         self.home = home
-        self.today = home.now.date()
         self.rng = rng
         self.manner: Manner = draw_manner(brief.rng("manner"))
         self.calls: list[JSON] = []
         self.acts: list[JSON] = []
-        self.said: dict[str, Any] = {}
+        self.facts = Facts(home, rng)
         self.made: dict[str, int] = {}
         self.request = -1
         self.domain = ""
@@ -79,10 +64,12 @@ class Composer:
             self.domain = step.tools[0].domain
         self._compose(step)
         calls = self.calls[first_call:]
-        used = tuple(dict.fromkeys(call["tool"] for call in calls if call["tool"] != "search_tools"))
-        known = {f"{c['tool']}.{p}": v for c in calls for p, v in c["arguments"].items() if not is_reference_value(v)}
+        used = tuple(
+            dict.fromkeys(call["tool"] for call in calls if "never" not in call and call["tool"] != "search_tools")
+        )
+        known = {f"{c['tool']}.{p}": v for c in calls for p, v in c["arguments"].items() if not acts.is_reference(v)}
         earlier = {
-            self._request_of(v["$from"][0]) for c in calls for v in c["arguments"].values() if is_reference_value(v)
+            self._request_of(v["$from"][0]) for c in calls for v in c["arguments"].values() if acts.is_reference(v)
         }
         return PlannedRequest(
             intent=self._intent(step),
@@ -98,8 +85,8 @@ class Composer:
             speech = self.brief.domains.get(self.domain)
             own = list(speech.closings) if speech is not None else []
             user, assistant = self._fresh(own if own and self.rng.random() < 0.75 else pairs("thanks"))
-            self._user([text(user)])
-            self._assistant([text(assistant)])
+            self._user([acts.say(user)])
+            self._assistant([acts.say(assistant)])
 
     def outline(self) -> JSON:
         """Return the agenda."""
@@ -159,22 +146,19 @@ class Composer:
         general = pairs("irrelevant" if name != "small_talk" else "small_talk")
         use_own = bool(own) and (name == "general_questions" or self.rng.random() < 0.8)
         user, assistant = self._fresh(own if use_own else general)
-        self._user([text(user)])
-        self._assistant([text(assistant)])
+        self._user([acts.say(user)])
+        self._assistant([acts.say(assistant)])
 
     def _compose_missing_function(self, step: Step) -> None:
         tool = self._unserved()
         step.tools = []
         call = self._new_call(tool, {}, counted=False)
-        said = self._draw(tool, call, [], set())
-        frame, mentioned = self._choose_frame(tool, said, set(), set())
-        self.calls[call]["arguments"] = {k: v for k, v in said.items() if k in mentioned}
-        self._user([*self._lead(step.patterns), request_part(call, frame, mentioned)])
+        self._user([*self._lead(step.patterns), self._request(tool, call)])
         phrasings = tool.phrasings
         declines = phrasings.declines if phrasings is not None else ()
         self._assistant([{"kind": "decline", "call": call, "frame": self.rng.choice(declines)}])
         if self.rng.random() < 0.3 and self.manner.chatty > 0.3:
-            self._pending = [text(self._fresh_line(bank("decline_ack")))]
+            self._pending = [acts.say(self._fresh_line(bank("decline_ack")))]
 
     def _unserved(self) -> Tool:
         """Return a tool of the catalog that nothing offered can stand in for; its field is that of the dialogue."""
@@ -204,22 +188,19 @@ class Composer:
             if number and step.twice:
                 parts.append(self._vary(tool, call, calls[0]))
                 continue
-            said = self._draw(tool, call, step.links.get(tool.name, []), set())
-            frame, mentioned = self._choose_frame(tool, said, set(), set())
-            self._settle(tool, call, said, mentioned)
             lead = self._fresh_line(_CONNECTIVES) if number else ""
-            parts.append(request_part(call, frame, mentioned, lead))
+            parts.append(self._request(tool, call, step.links.get(tool.name, []), lead=lead))
         self._user(parts)
         self._call(calls)
-        self._assistant([{"kind": "answer", "call": call} for call in calls])
+        self._assistant([acts.answer(call) for call in calls])
         self._remember(*calls)
 
     def _vary(self, tool: Tool, call: int, first: int) -> JSON:
         """Ask for the same once more with one value changed."""
         arguments = dict(self.calls[first]["arguments"])
-        options = [p for p in changeable(tool) if p in arguments and not is_reference_value(arguments[p])]
-        parameter = self.rng.choice(options or [p for p in changeable(tool)])
-        arguments[parameter] = self._other_value(tool, parameter, arguments.get(parameter))
+        options = [p for p in changeable(tool) if p in arguments and not acts.is_reference(arguments[p])]
+        parameter = self.rng.choice(options or changeable(tool))
+        arguments[parameter] = self.facts.other(tool, parameter, arguments)
         self.calls[call]["arguments"] = arguments
         frame = self.rng.choice(_AGAIN)
         return {"kind": "again", "call": call, "parameter": parameter, "frame": frame}
@@ -235,20 +216,14 @@ class Composer:
             self._play(second, step, self._lead_on(), extra)
             return
         first = self._new_call(head, {})
-        said = self._draw(head, first, [], set())
-        frame, mentioned = self._choose_frame(head, said, set(), set())
-        self._settle(head, first, said, mentioned)
-        parts = [*self._lead(step.patterns), request_part(first, frame, mentioned)]
+        parts = [*self._lead(step.patterns), self._request(head, first)]
         self.made[head.name] = first
         call = self._new_call(second, {})
-        said = self._draw(second, call, links, set())
-        frame, mentioned = self._choose_frame(second, said, bound_by(links), set())
-        self._settle(second, call, said, mentioned)
-        parts.append(request_part(call, frame, mentioned, self._fresh_line(_CONNECTIVES)))
+        parts.append(self._request(second, call, links, lead=self._fresh_line(_CONNECTIVES)))
         self._user(parts)
         self._call([first])
         self._call([call])
-        self._assistant([{"kind": "answer", "call": first}, {"kind": "answer", "call": call}])
+        self._assistant([acts.answer(first), acts.answer(call)])
         self._remember(first, call)
 
     # One call with its complications
@@ -260,18 +235,13 @@ class Composer:
         call = self._new_call(tool, {})
         error = self._choose_error(tool, links, missing) if "tool_error" in extra else None
         must = {error.about} if error is not None and error.about else set()
-        said = self._draw(tool, call, links, must | missing)
-        frame, mentioned = self._choose_frame(tool, said, bound_by(links), missing, must, picked=pick is not None)
-        self._settle(tool, call, said, mentioned | missing)
-        parts = [
-            *lead,
-            *([pick] if pick else []),
-            request_part(call, frame, mentioned, "" if not pick else pick_joiner(self.rng)),
-        ]
+        joiner = self.rng.choice(_AFTER_CHOICE) if pick else ""
+        needs = Needs(bound_by(links), missing, must, picked=pick is not None)
+        parts = [*lead, *([pick] if pick else []), self._request(tool, call, links, needs, lead=joiner)]
         self._user(parts)
         for parameter in sorted(missing):
             self._assistant([self._ask_part(tool, call, parameter)])
-            self._user([{"kind": "give", "call": call, "parameter": parameter}])
+            self._user([acts.give(call, parameter)])
         if "search_tools" in extra:
             self._search(tool)
         self._call([call])
@@ -281,11 +251,11 @@ class Composer:
                 return
         else:
             note = (
-                [text(self._fresh_line(bank("found_tool")))]
+                [acts.say(self._fresh_line(bank("found_tool")))]
                 if "search_tools" in extra and self.rng.random() < 0.5
                 else []
             )
-            self._assistant([*note, {"kind": "answer", "call": call}])
+            self._assistant([*note, acts.answer(call)])
         self._remember(call)
         if "correction" in extra:
             self._correct(tool, call)
@@ -306,56 +276,47 @@ class Composer:
         told = {"kind": "error", "call": call, "frame": self.rng.choice(error.told)}
         if error.about:
             again = self._new_call(tool, dict(self.calls[call]["arguments"]))
-            value = self._other_value(tool, error.about, self.calls[call]["arguments"][error.about])
+            value = self.facts.other(tool, error.about, self.calls[call]["arguments"])
             self.calls[again]["arguments"][error.about] = value
-            self.said[error.about] = value
+            self.facts.note({error.about: value})
             self._assistant([told])
-            self._user([{"kind": "give", "call": again, "parameter": error.about}])
+            self._user([acts.give(again, error.about)])
             self._call([again])
-            self._assistant([{"kind": "answer", "call": again}])
+            self._assistant([acts.answer(again)])
             return again, False
         again = self._new_call(tool, dict(self.calls[call]["arguments"]))
         roll = self.rng.random()
         if roll < 0.45:
             self._call([again])
-            self._assistant([text(self._fresh_line(bank("retry_told"))), {"kind": "answer", "call": again}])
+            self._assistant([acts.say(self._fresh_line(bank("retry_told"))), acts.answer(again)])
             return again, False
         if roll < 0.75:
-            self._assistant([told, text(self._fresh_line(_OFFERS_RETRY))])
-            self._user([text(self._fresh_line(_ACCEPTS_RETRY))])
+            self._assistant([told, acts.say(self._fresh_line(_OFFERS_RETRY))])
+            self._user([acts.say(self._fresh_line(_ACCEPTS_RETRY))])
             self._call([again])
-            self._assistant([{"kind": "answer", "call": again}])
+            self._assistant([acts.answer(again)])
             return again, False
         self.calls[again]["fails"] = error.message
         self._call([again])
-        self._assistant([told, text(self._fresh_line(bank("give_up")))])
-        self._pending = [text(self._fresh_line(bank("give_up_ack")))]
+        self._assistant([told, acts.say(self._fresh_line(bank("give_up")))])
+        self._pending = [acts.say(self._fresh_line(bank("give_up_ack")))]
         return again, True
 
     def _correct(self, tool: Tool, call: int) -> None:
         arguments = dict(self.calls[call]["arguments"])
-        options = [p for p in changeable(tool) if p in arguments and not is_reference_value(arguments[p])]
+        options = [p for p in changeable(tool) if p in arguments and not acts.is_reference(arguments[p])]
         if not options:
             raise PlanError(f"nothing that was said can be corrected in {tool.name!r}")
         parameter = self.rng.choice(options)
-        arguments[parameter] = self._other_value(tool, parameter, arguments[parameter])
+        arguments[parameter] = self.facts.other(tool, parameter, arguments)
         again = self._new_call(tool, arguments)
-        self.said[parameter] = arguments[parameter]
+        self.facts.note({parameter: arguments[parameter]})
         phrasings = tool.phrasings
         frames = phrasings.changes[parameter] if phrasings is not None else ()
-        self._user(
-            [
-                {
-                    "kind": "change",
-                    "call": again,
-                    "parameter": parameter,
-                    "frame": self.rng.choice(frames),
-                    "lead": self._fresh_line(bank("corrections")) if self.rng.random() < 0.5 else "",
-                }
-            ]
-        )
+        lead = self._fresh_line(bank("corrections")) if self.rng.random() < 0.5 else ""
+        self._user([acts.change(again, parameter, self.rng.choice(frames), lead)])
         self._call([again])
-        self._assistant([{"kind": "answer", "call": again}])
+        self._assistant([acts.answer(again)])
         self._remember(again)
 
     # Parts
@@ -367,16 +328,16 @@ class Composer:
         if not self.acts:
             openers = speech.openers if speech is not None else ()
             if openers and self.rng.random() < 0.25 + 0.5 * self.manner.chatty:
-                parts.append(text(self._fresh_line(openers)))
+                parts.append(acts.say(self._fresh_line(openers)))
             return parts
         if "topic_shift" in patterns:
-            parts.append({**text(self._fresh_line(bank("transitions"))), "leads": True})
+            parts.append(acts.say(self._fresh_line(bank("transitions")), leads=True))
             return parts
         return parts or self._lead_on()
 
     def _lead_on(self) -> list[JSON]:
         if self.rng.random() < 0.15 + 0.35 * self.manner.chatty:
-            return [{**text(self._fresh_line(bank("reactions"))), "leads": True}]
+            return [acts.say(self._fresh_line(bank("reactions")), leads=True)]
         return []
 
     def _pick_part(self, links: Sequence[Link]) -> JSON | None:
@@ -394,9 +355,25 @@ class Composer:
     def _ask_part(self, tool: Tool, call: int, parameter: str) -> JSON:
         phrasings = tool.phrasings
         frames = phrasings.asks.get(parameter, ()) if phrasings is not None else ()
-        return {"kind": "ask", "call": call, "parameter": parameter, "frame": self.rng.choice(frames) if frames else ""}
+        return acts.ask(call, parameter, self.rng.choice(frames) if frames else "")
 
-    # Values
+    # Calls
+
+    def _request(
+        self, tool: Tool, call: int, links: Sequence[Link] = (), needs: Needs | None = None, *, lead: str = ""
+    ) -> JSON:
+        """Give a call its arguments, and return the part in which the user asks for it."""
+        needs = needs or Needs(bound_by(links))
+        made = [link for link in links if link.producer in self.made]
+        fed = {link.parameter: {"$from": [self.made[link.producer], link.path]} for link in made}
+        values = self.facts.draw(tool, fed, {*needs.must, *needs.missing})
+        frame, mentioned = choose_frame(tool, values, needs, self.facts.said, self.rng)
+        said = {n: v for n, v in values.items() if n in mentioned or n in tool.required}
+        self.facts.note(said)
+        arguments = {**fed, **said}
+        order = tool.parameters.get("properties", {})
+        self.calls[call]["arguments"] = {name: arguments[name] for name in order if name in arguments}
+        return acts.request(call, frame, mentioned, lead)
 
     def _new_call(self, tool: Tool | None, arguments: JSON, *, found: Sequence[str] = (), counted: bool = True) -> int:
         call: JSON = {
@@ -414,67 +391,6 @@ class Composer:
     def _remember(self, *calls: int) -> None:
         for call in calls:
             self.made[self.calls[call]["tool"]] = call
-
-    def _draw(self, tool: Tool, call: int, links: Sequence[Link], must: set[str]) -> JSON:
-        """Draw a value for every parameter that could be said; those fed by earlier results become references."""
-        properties = tool.parameters.get("properties", {})
-        fed = {}
-        for link in links:
-            producer = self.made.get(link.producer)
-            if producer is not None:
-                fed[link.parameter] = {"$from": [producer, link.path]}
-        self.calls[call]["arguments"] = fed
-        values: JSON = {}
-        for name, schema in properties.items():
-            if name in fed:
-                continue
-            if name not in tool.required and name not in must and name in sense(tool).ids:
-                continue
-            values[name] = self._value(tool, name, schema)
-        values = dict(coherent(values, tool.parameters, self.rng))
-        if any(kind_of(name, properties[name]) == "city" for name in values):
-            return {n: street_only(v) if kind_of(n, properties[n]) == "address" else v for n, v in values.items()}
-        return values
-
-    def _value(self, tool: Tool, name: str, schema: JSON) -> Any:
-        kind = kind_of(name, schema)
-        changes = sense(tool).action == "update"
-        if name in self.said and not changes and self.rng.random() < 0.85 and fits(schema, self.said[name]):
-            return self.said[name]
-        if kind == "person" and any(word in name.lower() for word in _OWN_NAME):
-            return self.home.name
-        if kind == "currency":
-            return next((code for code in self.home.currencies if fits(schema, code)), None) or draw_value(
-                name, schema, self.rng, self.today
-            )
-        if kind in _SHARED_KINDS and not changes and self.rng.random() < 0.6:
-            for earlier, value in reversed(self.said.items()):
-                if kind_of(earlier, {"type": "string"}) == kind and fits(schema, value):
-                    return value
-        if kind == "city" and not self.said and self.rng.random() < 0.4 and fits(schema, self.home.city):
-            return self.home.city
-        value = draw_value(name, schema, self.rng, self.today)
-        if changes:
-            value = self._unlike(name, schema, value)
-        if kind == "address" and isinstance(value, str) and ", " in value and self.rng.random() < 0.85:
-            return f"{value.rpartition(', ')[0]}, {self.home.city}"
-        return value
-
-    def _unlike(self, name: str, schema: JSON, value: Any) -> Any:
-        """A change is to something else than what was said before."""
-        for _ in range(8):
-            if value not in self.said.values():
-                break
-            value = draw_value(name, schema, self.rng, self.today)
-        return value
-
-    def _other_value(self, tool: Tool, name: str, value: Any) -> Any:
-        schema = tool.parameters["properties"][name]
-        for _ in range(20):
-            other = draw_value(name, schema, self.rng, self.today)
-            if other != value:
-                return other
-        raise PlanError(f"{tool.name!r} admits only one value for {name!r}")
 
     def _choose_missing(self, tool: Tool, links: Sequence[Link]) -> set[str]:
         options = [name for name in askable(tool) if name not in bound_by(links)]
@@ -496,68 +412,9 @@ class Composer:
             return False
         return any(parameter in parse_frame(frame).paths() for frame in phrasings.requests)
 
-    def _choose_frame(
-        self,
-        tool: Tool,
-        values: JSON,
-        bound: set[str],
-        missing: set[str],
-        must: Set[str] = frozenset(),
-        *,
-        picked: bool = False,
-    ) -> tuple[str, set[str]]:
-        """Draw a request frame and the parameters that it will mention."""
-        phrasings = tool.phrasings
-        frames = phrasings.requests if phrasings is not None else ()
-        required = set(tool.required)
-        usable: list[tuple[str, set[str]]] = []
-        for source in self.rng.sample(list(frames), len(frames)):
-            frame = parse_frame(source)
-            if picked and _POINTS_FIRST.match(source):
-                continue
-            optional = [n for n in values if n not in required and n not in must and n not in frame.fixed()]
-            dropped = {n for n in optional if self.rng.random() < 0.5}
-            dropped |= {n for n in optional if n not in dropped and self._unsayable(tool, n, values[n])}
-            pointed = self._pointed_at(frame, values, required) - must
-            said = (set(values) - missing - dropped - pointed) & reachable(frame)
-            if not usable_frame(frame, said, bound, missing):
-                continue
-            mentioned = {path.split(".")[0] for path in frame.said(sayable_paths(frame, said))}
-            if (required - bound - missing - pointed) - mentioned or must - mentioned:
-                continue
-            return source, mentioned
-        if not usable:
-            raise PlanError(f"no request frame of {tool.name!r} can say what is needed")
-        return usable[0]
-
-    def _unsayable(self, tool: Tool, name: str, value: Any) -> bool:
-        return tool.parameters["properties"][name].get("type") == "boolean" and not value
-
-    def _pointed_at(self, frame: Frame, values: JSON, required: set[str]) -> set[str]:
-        """Return parameters that were said just before and that the frame can point back at ("there", "that day")."""
-        return {
-            name
-            for name in required
-            if name in values
-            and self.said.get(name) == values[name]
-            and pointable(frame, name)
-            and self.rng.random() < 0.6
-        }
-
-    def _settle(self, tool: Tool, call: int, values: JSON, mentioned: set[str]) -> None:
-        """Fix the arguments of a call: what is fed, what is said, and the required values that are pointed at."""
-        arguments = self.calls[call]["arguments"]
-        order = list(tool.parameters.get("properties", {}))
-        for name, value in values.items():
-            if name in mentioned or name in tool.required:
-                arguments[name] = value
-                self.said.pop(name, None)
-                self.said[name] = value
-        self.calls[call]["arguments"] = {name: arguments[name] for name in order if name in arguments}
-
     def _intent(self, step: Step) -> str:
         if step.tools:
-            firsts = [tool.description.split(".")[0].strip() for tool in unique(step.tools)]
+            firsts = [tool.description.split(".")[0].strip() for tool in {t.name: t for t in step.tools}.values()]
             return ", then ".join(first[:1].lower() + first[1:] for first in firsts)
         return {
             "chitchat": "say something by the way",
@@ -566,32 +423,9 @@ class Composer:
         }.get(step.patterns[0], "talk")
 
 
-def text(line: str) -> JSON:
-    """A part that is said as it stands."""
-    return {"kind": "text", "text": line}
-
-
-def request_part(call: int, frame: str, said: set[str], lead: str = "") -> JSON:
-    """A part that asks for a call."""
-    part: JSON = {"kind": "request", "call": call, "frame": frame, "said": sorted(said)}
-    if lead:
-        part["lead"] = lead
-    return part
-
-
-def pick_joiner(rng: random.Random) -> str:
-    """What may stand between a choice and the request that follows it."""
-    return rng.choice(("", "", "", "", "So", "And", "Then", "Now", "For that one,"))
-
-
 def complications(step: Step) -> list[Pattern]:
     """The patterns of a step beyond its kind."""
     return [p for p in step.patterns if p in ("missing_parameter", "tool_error", "correction", "search_tools")]
-
-
-def is_reference_value(value: Any) -> bool:
-    """Say whether an argument refers to an earlier result."""
-    return isinstance(value, dict) and set(value) == {"$from"}
 
 
 def bound_by(links: Sequence[Link]) -> set[str]:
@@ -599,47 +433,7 @@ def bound_by(links: Sequence[Link]) -> set[str]:
     return {link.parameter for link in links}
 
 
-def unique(tools: Sequence[Tool]) -> list[Tool]:
-    """The tools without repetitions."""
-    return list({tool.name: tool for tool in tools}.values())
-
-
-def reachable(frame: Frame) -> set[str]:
-    """The parameters that a frame has a place for."""
-    return {path.split(".")[0] for path in frame.paths()}
-
-
-def sayable_paths(frame: Frame, said: set[str]) -> set[str]:
-    """The paths of a frame whose parameters are said."""
-    return {path for path in frame.paths() if path.split(".")[0] in said}
-
-
-def pointable(frame: Frame, name: str) -> bool:
-    """Say whether a frame has other words for a parameter that is already known."""
-    return name not in frame.fixed() and name not in frame.droppable() and name in frame.paths()
-
-
-def street_only(address: Any) -> Any:
-    """Leave the city out of an address that stands beside a city."""
-    return address.rpartition(", ")[0] or address if isinstance(address, str) else address
-
-
-def fits(schema: JSON, value: Any) -> bool:
-    """Say whether a value may be reused under another schema of the same kind."""
-    enum = schema.get("enum")
-    if enum is not None:
-        return value in enum
-    return (schema.get("type") in (None, "string") and isinstance(value, str) and "pattern" not in schema) or (
-        schema.get("type") in ("integer", "number")
-        and isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and schema.get("minimum", value) <= value <= schema.get("maximum", value)
-    )
-
-
-_POINTS_FIRST = re.compile(r"\[[^|\]]*\|(?:That|This|It|Those|These|that|this|it)\b")
-"""A frame that opens by pointing at something, which a choice just before has already done."""
-
+_AFTER_CHOICE = ("", "", "", "", "So", "And", "Then", "Now", "For that one,")
 _AGAIN = (
     "And the same for {value}.",
     "Same thing for {value}, please.",

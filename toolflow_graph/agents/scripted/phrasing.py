@@ -8,11 +8,11 @@ from typing import Any
 
 from toolflow_graph.agents.scripted.text import tidy
 from toolflow_graph.catalog.slots import schema_at
-from toolflow_graph.frames import Frame, Slot, parse_frame
+from toolflow_graph.frames import Slot, parse_frame
 from toolflow_graph.types import JSON, Tool
 from toolflow_graph.values import Style, say
 
-__all__ = ["Wording", "find_currency", "list_slot", "lookup", "usable_frame"]
+__all__ = ["Wording", "find_currency", "list_slot", "lookup"]
 
 _MAX_TOLD = 3
 
@@ -45,21 +45,6 @@ def find_currency(*places: Any) -> str | None:
                 if isinstance(value, str) and len(value) == 3 and "currency" in name.lower():
                     return value
     return None
-
-
-def usable_frame(frame: Frame, said: set[str], bound: set[str], missing: set[str]) -> bool:
-    """Say whether a request frame can be used.
-
-    It must be able to mention everything in `said` that is required, mention nothing of `bound` (known from
-    context) or `missing` (left out on purpose), and leave a missing value out without pointing at something.
-    """
-    available = said
-    if not frame.fixed() <= available:
-        return False
-    mentioned = frame.said(available)
-    if missing and not missing <= frame.droppable():
-        return False
-    return not (mentioned & (bound | missing))
 
 
 class Wording:

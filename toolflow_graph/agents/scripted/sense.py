@@ -18,12 +18,13 @@ Action = Literal["read", "create", "update", "end", "compute"]
 _VERBS: dict[Action, str] = {
     "read": "search list find get check track compare read view fetch show lookup look browse query retrieve download "
     "scan inspect preview suggest recommend",
-    "create": "create book reserve order add send schedule register submit open start request upload invite apply enroll "
-    "enrol buy purchase post place make generate log record report file issue hire join subscribe save share comment upvote "
-    "donate transfer pay merge trigger run deploy play",
+    "create": "create book reserve order add send schedule register submit open start request upload invite apply "
+    "enroll enrol buy purchase post place make generate log record report file issue hire join subscribe save share "
+    "comment upvote donate transfer pay merge trigger run deploy play",
     "update": "update change move reschedule rename set assign extend renew approve pause resume edit modify adjust "
     "reassign restart scale rotate mark redeem turn lock unlock activate switch raise rate review restore",
-    "end": "revert undo roll cancel delete remove close stop return revoke unsubscribe end terminate reject block void dismiss withdraw",
+    "end": "cancel delete remove close stop return revoke revert undo roll unsubscribe end terminate reject block void "
+    "dismiss withdraw",
 }
 _ACTIONS: dict[str, Action] = {verb: action for action, verbs in _VERBS.items() for verb in verbs.split()}
 

@@ -29,8 +29,8 @@ class ScriptedUser:
 def join_with_leads(parts: list[tuple[JSON, str]]) -> str:
     """Join parts into one turn; what follows on a comma or colon goes on in lower case."""
     sentences: list[str] = []
-    for part, words in parts:
-        words = words if words.endswith((",", ":", "…", "-")) else finish(words)
+    for part, spoken in parts:
+        words = spoken if spoken.endswith((",", ":", "…", "-")) else finish(spoken)
         if part.get("leads") and not words.endswith((",", ":", "…", "-")):
             sentences.append(words)
         elif sentences and sentences[-1].endswith((",", ":", "…")):

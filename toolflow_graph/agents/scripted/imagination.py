@@ -1,0 +1,226 @@
+"""Makes up the result of a call: arguments echoed, known objects recalled, the rest drawn from the schema."""
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from toolflow_graph.agents.roles import Scene
+from toolflow_graph.agents.scripted.home import home_of
+from toolflow_graph.agents.scripted.sense import Action, sense, words_of
+from toolflow_graph.agents.scripted.world import World
+from toolflow_graph.types import JSON, Tool
+from toolflow_graph.values import coherent, draw_value, kind_of
+
+__all__ = ["Imagination"]
+
+_STATUS: dict[Action, str] = {
+    "create": "confirmed booked created scheduled submitted open received active sent pending placed requested "
+    "registered new queued accepted",
+    "update": "updated changed rescheduled confirmed approved active modified paused resumed",
+    "end": "cancelled canceled closed deleted removed revoked returned ended stopped terminated inactive withdrawn",
+}
+"""What a status field says after an action, the likeliest first."""
+
+_GOOD_FLAGS = frozenset(
+    [
+        "success",
+        "ok",
+        "confirmed",
+        "sent",
+        "updated",
+        "deleted",
+        "created",
+        "cancelled",
+        "removed",
+        "saved",
+        "accepted",
+        "added",
+        "active",
+        "enabled",
+    ]
+)
+_COUNTS = frozenset(["count", "total", "number", "num", "results", "matches", "found"])
+_LOW = frozenset(("min", "minimum", "after", "earliest", "from"))
+_HIGH = frozenset(("max", "maximum", "before", "latest", "until"))
+_TEXT: JSON = {"type": "string"}
+
+
+class Imagination:
+    """Makes up one result: arguments are echoed, known objects recalled, the rest drawn from the schema."""
+
+    def __init__(self, tool: Tool, arguments: JSON, world: World, scene: Scene) -> None:
+        """Keep the call and what is known."""
+        self.tool = tool
+        self.arguments = arguments
+        self.world = world
+        self.today = scene.today
+        home = home_of(scene.seed, scene.index)
+        self.currencies = home.currencies
+        self.rng: random.Random = scene.rng("result", tool.name, repr(sorted(arguments.items(), key=repr)))
+        self.action = sense(tool).action
+        self.siblings: set[str] = set()
+        self.known = {**world.recall(arguments), **arguments}
+        self.city = next((str(v) for n, v in self.known.items() if kind_of(n, _TEXT) == "city" and v), home.city)
+
+    def result(self) -> JSON:
+        """Return the result object."""
+        content = self._object(self.tool.returns, self.known, top=True)
+        listing = sense(self.tool).listing
+        if listing is not None and isinstance(content.get(listing), list):
+            for name, value in content.items():
+                words = set(words_of(name))
+                if (
+                    isinstance(value, int)
+                    and not isinstance(value, bool)
+                    and words & _COUNTS
+                    and name not in self.arguments
+                ):
+                    content[name] = len(content[listing])
+        return content
+
+    def _object(self, schema: JSON, known: JSON, *, top: bool = False) -> JSON:
+        content: JSON = {}
+        fixed: set[str] = set()
+        self.siblings = {word for name in schema.get("properties", {}) for word in words_of(name)}
+        for name, part in schema.get("properties", {}).items():
+            if name not in schema.get("required", ()) and self.rng.random() < 0.25:
+                continue
+            if name in known and _fits(part, known[name]):
+                content[name] = known[name]
+                fixed.add(name)
+            elif part.get("type") == "array" and part.get("items", {}).get("type") == "object":
+                content[name] = self._list(part)
+            elif part.get("type") == "object" and part.get("properties"):
+                content[name] = self._object(part, known)
+            else:
+                content[name] = self._scalar(name, part, top=top)
+        return dict(coherent(content, schema, self.rng, fixed=fixed))
+
+    def _scalar(self, name: str, schema: JSON, *, top: bool) -> Any:
+        words = set(words_of(name))
+        enum = schema.get("enum")
+        if top and enum and words & {"status", "state", "outcome"}:
+            for status in _STATUS.get(self.action, "").split():
+                if status in enum:
+                    return status
+        if top and schema.get("type") == "boolean" and words & _GOOD_FLAGS:
+            return True
+        if kind_of(name, schema) == "address" and "examples" not in schema:
+            street = str(draw_value(name, schema, self.rng, self.today)).rpartition(", ")[0]
+            alone = "city" in self.siblings or words_of(name)[-1:] == ("street",)
+            return (street if alone else f"{street}, {self.city}") if street else self.city
+        if enum and "currency" in words:
+            return next((code for code in self.currencies if code in enum), enum[0])
+        return draw_value(name, schema, self.rng, self.today)
+
+    def _list(self, schema: JSON) -> list[JSON]:
+        items = schema["items"]
+        size = self.rng.choice((2, 3, 3, 3, 4))
+        size = max(schema.get("minItems", 0), min(size, schema.get("maxItems", size)))
+        filters = {k: v for k, v in self.known.items() if k in items.get("properties", {})}
+        gone = self.world.gone()
+        listed = [] if self.action != "read" else self.world.created_like(items, self.arguments)[:size]
+        listed = [self._object(items, {**filters, **item}) for item in listed]
+        for _ in range(size * 6):
+            if len(listed) >= size:
+                break
+            item = self._constrain(self._object(items, filters), items)
+            if not any(_same_name(item, other, filters) for other in listed) and not (
+                gone & {str(v) for v in item.values() if isinstance(v, str | int)}
+            ):
+                listed.append(item)
+        return _as_wanted(_ordered(listed, items), items, self.arguments)
+
+    def _constrain(self, item: JSON, schema: JSON) -> JSON:
+        """Keep to filters such as `max_price`, `min_rating`, `depart_after`, `arrive_before`."""
+        moved = set()
+        for name, limit in self.arguments.items():
+            low, high = bool(_LOW & set(words_of(name))), bool(_HIGH & set(words_of(name)))
+            core = _stems(words_of(name)) - _LOW - _HIGH
+            if low == high or not core or isinstance(limit, bool | list | dict):
+                continue
+            for field, value in item.items():
+                comparable = isinstance(value, str) == isinstance(limit, str) and not isinstance(
+                    value, bool | list | dict
+                )
+                if not comparable or not core <= _stems(words_of(field)):
+                    continue
+                if (low and value < limit) or (high and value > limit):
+                    item[field] = self._within(field, schema["properties"][field], limit, low=low)
+                    moved.add(field)
+        return dict(coherent(item, schema, self.rng, fixed=moved)) if moved else item
+
+    def _within(self, field: str, schema: JSON, limit: Any, *, low: bool) -> Any:
+        for _ in range(30):
+            value = draw_value(field, schema, self.rng, self.today)
+            if (low and value >= limit) or (not low and value <= limit):
+                return value
+        return limit if _fits(schema, limit) else draw_value(field, schema, self.rng, self.today)
+
+
+def _stems(words: Sequence[str]) -> set[str]:
+    return {{"depart": "departure", "arrive": "arrival", "cost": "price"}.get(word, word) for word in words}
+
+
+def _fits(schema: JSON, value: Any) -> bool:
+    kinds = {"string": str, "integer": int, "number": (int, float), "boolean": bool, "array": list, "object": dict}
+    kind = kinds.get(str(schema.get("type")))
+    if kind is not None and not isinstance(value, kind):  # type: ignore[arg-type]
+        return False
+    if isinstance(value, bool) and schema.get("type") != "boolean":
+        return False
+    if "enum" in schema:
+        return value in schema["enum"]
+    if isinstance(value, dict | list):
+        return _deep_fits(schema, value)
+    if isinstance(value, str) and ("pattern" in schema or "format" in schema):
+        return _deep_fits(schema, value)
+    return True
+
+
+def _deep_fits(schema: JSON, value: Any) -> bool:
+    return bool(Draft202012Validator(schema).is_valid(value))
+
+
+def _same_name(item: JSON, other: JSON, filters: JSON) -> bool:
+    """Say whether two items of a list would be told apart by nothing that a person would name."""
+    texts = [k for k, v in item.items() if isinstance(v, str) and k not in filters and k in other]
+    free = [
+        k for k in texts if not k.endswith(("status", "currency", "type", "_class", "category", "priority", "unit"))
+    ]
+    return any(item[k] == other[k] for k in free[:2]) if free else item == other
+
+
+def _as_wanted(items: list[JSON], schema: JSON, arguments: JSON) -> list[JSON]:
+    """Sort a list the way the call asks for: cheapest, best rated or newest first."""
+    wish = next(
+        (set(words_of(str(v))) for n, v in arguments.items() if set(words_of(n)) & {"sort", "order", "sorted"}), None
+    )
+    if wish is None:
+        return items
+    fields = schema.get("properties", {})
+    moneys = [n for n, s in fields.items() if kind_of(n, s) == "money"]
+    ratings = [n for n in fields if set(words_of(n)) & {"rating", "score", "stars"}]
+    days = [n for n, s in fields.items() if kind_of(n, s) in ("date", "datetime")]
+    rules = (
+        ({"price", "cheapest", "cost", "fare"}, moneys, bool(wish & {"desc", "descending", "highest", "expensive"})),
+        ({"rating", "best", "rated", "stars"}, ratings, True),
+        ({"newest", "recent", "latest", "new"}, days, True),
+    )
+    for words, names, descending in rules:
+        if wish & words and names and all(names[0] in item for item in items):
+            return sorted(items, key=lambda item, name=names[0]: item[name], reverse=descending)  # type: ignore[misc]
+    return items
+
+
+def _ordered(items: list[JSON], schema: JSON) -> list[JSON]:
+    """Sort a list the way such lists come: by its first date or time, else as it is."""
+    for name, part in schema.get("properties", {}).items():
+        pattern = str(part.get("pattern", ""))
+        if part.get("format") in ("date", "date-time") or pattern.startswith(("^\\d{2}:", "^\\d{4}-\\d{2}")):
+            if all(isinstance(item.get(name), str) for item in items):
+                return sorted(items, key=lambda item, name=name: str(item[name]))  # type: ignore[misc]
+            return items
+    return items

@@ -1,0 +1,240 @@
+"""Value provenance: every argument comes from the user, a result, the system message or a default."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from toolflow_graph.types import JSON, Finding, Provenance
+from toolflow_graph.validation.dialogue import SEARCH, Call, CheckedDialogue, iterate_leaves
+from toolflow_graph.values import kind_of, supports
+from toolflow_graph.values.kinds import plain_schema
+from toolflow_graph.values.moments import Moment, parse_moment
+from toolflow_graph.values.naming import fold
+from toolflow_graph.values.reading import Reading, content_words
+
+__all__ = ["Ledger", "check_provenance", "trace_arguments"]
+
+_COMPOSED = 8
+_COMPOSED_OVERLAP = 0.34
+_AGREES = frozenset(
+    ("yes yeah yep sure ok okay fine please good great perfect works do that sounds right correct exactly go").split()  # noqa: SIM905
+)
+
+
+class Ledger:
+    """Where values were seen before a message: in results, word for word."""
+
+    def __init__(self, dialogue: CheckedDialogue) -> None:
+        self.dialogue = dialogue
+        self._seen: dict[object, list[int]] = {}
+        self._texts: dict[int, str] = {}
+        for call in dialogue.calls:
+            if call.answered is not None:
+                for _, leaf in iterate_leaves(call.result):
+                    self._seen.setdefault(_key(leaf), []).append(call.answered)
+
+    def find(self, value: Any, before: int) -> int | None:
+        """The latest result before a message that has this very value, or None."""
+        return max((place for place in self._seen.get(_key(value), ()) if place < before), default=None)
+
+    def result_text(self, index: int) -> str:
+        """All leaves of the result at a message, as one text."""
+        if index not in self._texts:
+            call = next(c for c in self.dialogue.calls if c.answered == index)
+            leaves = [str(leaf) for _, leaf in iterate_leaves(call.result) if leaf is not None]
+            self._texts[index] = " ; ".join(leaves)
+        return self._texts[index]
+
+    def results(self, before: int) -> list[int]:
+        """The indices of the results before a message, latest first."""
+        return sorted({c.answered for c in self.dialogue.calls if c.answered is not None and c.answered < before})[::-1]
+
+
+def _key(value: Any) -> object:
+    if isinstance(value, bool) or value is None:
+        return ("literal", value)
+    if isinstance(value, int | float):
+        return Decimal(str(value))
+    return fold(str(value)).strip()
+
+
+def trace_arguments(dialogue: CheckedDialogue) -> Iterator[tuple[Provenance, Call, JSON]]:
+    """Yield the provenance of every leaf of every argument, with its call and schema."""
+    ledger = Ledger(dialogue)
+    for call in dialogue.calls:
+        tool = dialogue.tools.get(call.name) or dialogue.known_tools(call.message).get(call.name)
+        if tool is None or call.arguments is None:
+            continue
+        properties = plain_schema(tool.get("parameters") or {}).get("properties") or {}
+        for name, value in call.arguments.items():
+            for path, leaf, schema in _leaves(name, value, properties.get(name) or {}):
+                source, message = _trace(dialogue, ledger, call, path, leaf, schema)
+                yield Provenance(call_id=call.id, path=path, source=source, message=message), call, schema
+
+
+def _leaves(path: str, value: Any, schema: JSON) -> Iterator[tuple[str, Any, JSON]]:
+    schema = plain_schema(schema)
+    if isinstance(value, dict):
+        properties = schema.get("properties") or {}
+        for key, part in value.items():
+            yield from _leaves(f"{path}.{key}", part, properties.get(key) or {})
+    elif isinstance(value, list):
+        items = schema.get("items")
+        for index, part in enumerate(value):
+            yield from _leaves(f"{path}[{index}]", part, items if isinstance(items, dict) else {})
+    else:
+        yield path, value, schema
+
+
+def _trace(
+    dialogue: CheckedDialogue, ledger: Ledger, call: Call, path: str, value: Any, schema: JSON
+) -> tuple[Any, int | None]:
+    if value is None or value == "":
+        return "default", None
+    name = _slot_name(path)
+    kind = kind_of(name, schema)
+    seen = ledger.find(value, call.message) if not isinstance(value, bool) else None
+    if seen is not None and (kind == "id" or len(str(value)) > 3):
+        return "result", seen
+    users = dialogue.indices("user", before=call.message)
+    if call.name == SEARCH and users:
+        return "user", users[-1]  # a query for tools puts the request in other words
+    for index in reversed(users):
+        if supports(dialogue.texts[index], value, dialogue.today, name, schema):
+            return "user", index
+    if seen is not None:
+        return "result", seen
+    if value == schema.get("default") or value == schema.get("const", object()):
+        return "default", None
+    if len(users) > 1 and supports([dialogue.texts[i] for i in users], value, dialogue.today, name, schema):
+        return "user", users[-1]
+    system = _in_system(dialogue, value, name, schema)
+    if system is not None:
+        return "system", system
+    for index in ledger.results(call.message):
+        if not isinstance(value, bool) and supports(ledger.result_text(index), value, dialogue.today, name, schema):
+            return "result", index
+    return _trace_derived(dialogue, ledger, call, name, value, schema, users)
+
+
+def _slot_name(path: str) -> str:
+    head, bracket, _ = path.partition("[")
+    name = (path.rsplit(".", 1)[-1] if "." in path else head).partition("[")[0]
+    return name[:-1] if bracket and name.endswith("s") and not name.endswith("ss") else name
+
+
+def _in_system(dialogue: CheckedDialogue, value: Any, name: str, schema: JSON) -> int | None:
+    systems = dialogue.indices("system")
+    if isinstance(value, bool):
+        return None
+    if dialogue.now is not None and isinstance(value, str) and (moment := parse_moment(value)) is not None:
+        today = dialogue.now.date()
+        fits = (
+            moment.month == (today.year, today.month)
+            if moment.month
+            else (moment.day in (None, today) and (moment.at is None or moment.at == dialogue.now.time()))
+        )
+        if fits:
+            return systems[0] if systems else None if dialogue.now is None else 0
+    if dialogue.now is not None and isinstance(value, int):
+        parts = {"year": dialogue.now.year, "month": dialogue.now.month, "day": dialogue.now.day}
+        if any(part in name.lower() and number == value for part, number in parts.items()):
+            return systems[0] if systems else 0
+    return next((i for i in systems if supports(dialogue.texts[i], value, dialogue.today, name, schema)), None)
+
+
+def _trace_derived(
+    dialogue: CheckedDialogue, ledger: Ledger, call: Call, name: str, value: Any, schema: JSON, users: Sequence[int]
+) -> tuple[Any, int | None]:
+    agreed = _agreed(dialogue, call, name, value, schema)
+    if agreed is not None:
+        return "user", agreed
+    readings = [dialogue.reading(i) for i in users]
+    if isinstance(value, str):
+        moment = parse_moment(value)
+        if moment is not None and _moment_parts(dialogue, ledger, call, name, moment, readings):
+            return ("user", users[-1]) if users else ("system", None)
+        if kind_of(name, schema) == "text" and len(content_words(value)) >= _COMPOSED:
+            results = [dialogue.reading(i) for i in ledger.results(call.message)]
+            stems = frozenset[str]().union(*(r.stems for r in [*readings, *results]))
+            wanted = content_words(value)
+            if sum(word in stems for word in wanted) / len(wanted) >= _COMPOSED_OVERLAP:
+                return "user", users[-1] if users else None
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        place = _computed(ledger, call, Decimal(str(value)), readings)
+        if place:
+            return "user", users[-1] if users else None
+    return "none", None
+
+
+def _agreed(dialogue: CheckedDialogue, call: Call, name: str, value: Any, schema: JSON) -> int | None:
+    """The user's turn that says yes to a value which the assistant proposed just before, if there is one."""
+    for index in reversed(dialogue.indices("user", before=call.message)):
+        said = index - 1
+        if said < 0 or dialogue.role(said) != "assistant" or not dialogue.texts[said]:
+            continue
+        yes = bool(dialogue.reading(index).words & _AGREES)
+        if yes and supports(dialogue.texts[said], value, dialogue.today, name, schema):
+            return index
+    return None
+
+
+def _moment_parts(
+    dialogue: CheckedDialogue, ledger: Ledger, call: Call, name: str, moment: Moment, readings: Sequence[Reading]
+) -> bool:
+    days: set[date] = {d for r in readings for d in r.dates}
+    minutes: set[int] = {t for r in readings for t in r.times}
+    if dialogue.today:
+        days.add(dialogue.today)
+    for index in ledger.results(call.message):
+        for leaf in ledger.result_text(index).split(" ; "):
+            known = parse_moment(leaf)
+            if known is not None:
+                days |= {known.day} if known.day else set()
+                minutes |= {known.at.hour * 60 + known.at.minute} if known.at else set()
+    spans = {int(seconds) for r in readings for seconds, _ in r.durations}
+    spans |= {number * unit for number in _numbers(ledger, call) for unit in (60, 86400)}
+    days |= {day + sign * timedelta(seconds=s) for day in set(days) for s in spans if s < 10**9 for sign in (1, -1)}
+    minutes |= {(minute + sign * s // 60) % 1440 for minute in set(minutes) for s in spans for sign in (1, -1)}
+    at = moment.at
+    return (moment.day is None or moment.day in days) and (at is None or at.hour * 60 + at.minute in minutes)
+
+
+def _numbers(ledger: Ledger, call: Call) -> set[int]:
+    """Small whole numbers of the same call's arguments: lengths in minutes, nights and the like."""
+    arguments = call.arguments or {}
+    return {v for _, v in iterate_leaves(arguments) if isinstance(v, int) and not isinstance(v, bool) and 0 < v < 1000}
+
+
+def _computed(ledger: Ledger, call: Call, value: Decimal, readings: Sequence[Reading]) -> bool:
+    said = {number for reading in readings[-2:] for number in reading.numbers}
+    known = set(said)
+    for index in ledger.results(call.message)[:1]:
+        answer = next(c for c in ledger.dialogue.calls if c.answered == index)
+        numbers = [v for _, v in iterate_leaves(answer.result) if isinstance(v, int | float) and not isinstance(v, bool)]
+        known |= {Decimal(str(number)) for number in numbers[:40]}
+    return any(
+        value in (a + b, a - b, b - a, a * b) or (b and a / b == value) or (a and b / a == value)
+        for a in said
+        for b in known
+    )
+
+
+def check_provenance(traced: Sequence[tuple[Provenance, Call, JSON]]) -> Iterator[Finding]:
+    """Yield arguments that nobody said and nothing returned; unmentioned booleans and enums are only warnings."""
+    for provenance, call, schema in traced:
+        if provenance.source != "none":
+            continue
+        value = _value_at(call.arguments or {}, provenance.path)
+        kind = kind_of(_slot_name(provenance.path), schema)
+        composed = kind == "text" and len(content_words(str(value))) >= _COMPOSED
+        soft = isinstance(value, bool) or kind == "enum" or composed
+        told = f"{call.name!r} {provenance.path}: nobody said {value!r} and no result has it"
+        yield Finding(
+            check="provenance", message=told, message_index=call.message, severity="warning" if soft else "error"
+        )
+
+
+def _value_at(arguments: JSON, path: str) -> Any:
+    return next((leaf for at, leaf in iterate_leaves(arguments) if at == path), None)

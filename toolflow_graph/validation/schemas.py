@@ -1,0 +1,66 @@
+"""Compiled JSON Schema validators, one per schema content, with `multipleOf` tested exactly."""
+
+import json
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError, ValidationError
+from jsonschema.validators import extend
+
+from toolflow_graph.types import JSON
+
+__all__ = ["schema_errors"]
+
+
+def _multiple_of(_validator: Any, step: Any, instance: Any, _schema: Any) -> Iterator[ValidationError]:
+    # 29.4 is a multiple of 0.1, though not for binary floating point
+    if isinstance(instance, bool) or not isinstance(instance, int | float):
+        return
+    try:
+        fits = Decimal(str(instance)) % Decimal(str(step)) == 0
+    except InvalidOperation:
+        fits = False
+    if not fits:
+        yield ValidationError(f"{instance!r} is not a multiple of {step!r}")
+
+
+_Validator: Any = extend(Draft202012Validator, {"multipleOf": _multiple_of})
+_BY_ID: dict[int, tuple[JSON, Any]] = {}
+_KEPT = 20000
+
+
+def schema_errors(schema: JSON, instance: Any) -> Iterator[tuple[str, str]]:
+    """Yield (path, message) for each way in which the instance breaks the schema, shortest path first."""
+    validator = _validator(schema)
+    if validator is None or validator.is_valid(instance):
+        return
+    for error in sorted(validator.iter_errors(instance), key=lambda e: len(e.absolute_path)):
+        yield error.json_path.removeprefix("$").removeprefix("."), _shorten(error.message)
+
+
+def _shorten(message: str) -> str:
+    return message if len(message) <= 200 else message[:100] + " … " + message[-90:]
+
+
+def _validator(schema: JSON) -> Any:
+    known = _BY_ID.get(id(schema))
+    if known is not None and known[0] is schema:
+        return known[1]
+    validator = _compile(json.dumps(schema, sort_keys=True, default=str))
+    if len(_BY_ID) > _KEPT:
+        _BY_ID.clear()
+    _BY_ID[id(schema)] = (schema, validator)
+    return validator
+
+
+@lru_cache(maxsize=8192)
+def _compile(content: str) -> Any:
+    schema = json.loads(content)
+    try:
+        _Validator.check_schema(schema)
+    except SchemaError:
+        return None
+    return _Validator(schema)

@@ -1,0 +1,141 @@
+"""Unfounded statements: figures, dates, times, codes and addresses that the assistant cannot know."""
+
+import re
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+
+from toolflow_graph.types import Finding
+from toolflow_graph.validation.dialogue import CheckedDialogue
+from toolflow_graph.validation.pool import Pool
+from toolflow_graph.values.read_numbers import UNIT_SECONDS, Mention
+from toolflow_graph.values.reading import Reading
+
+__all__ = ["check_statements"]
+
+_SMALL_TALK = frozenset({"chitchat", "irrelevant"})
+_HEDGES = re.compile(
+    r"\b(?:about|around|nearly|almost|roughly|approximately|approx|some|less than|more than|over|under|up to|just under|"
+    r"just over|at least|at most|close to|well over|a good|a bit|within|barely|not quite|little)\s(?:the |a )?$|~\s?$"
+)
+_IDIOMS = re.compile(r"^(?:an?|half an?|another|a few|a couple(?: of)?|one)\b")
+_CODE = re.compile(r"(?<![\w@./-])(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[A-Za-z0-9][\w-]{3,}(?![\w@]|\.\w)")
+_NO_CODE = re.compile(
+    r"^(?:\d+(?:st|nd|rd|th|am|pm|k|m|km|cm|mm|kg|g|mg|ml|l|h|hr|hrs|min|mins|s|sec|gb|mb|tb|kwh|kw|w|x|c|f|days?|"
+    r"minutes?|hours?|nights?|weeks?|months?|years?|seats?|person|star|page|inch)?|[a-z]+(?:-\d+|-[a-z]+)+|"
+    r"\d+(?:-[a-z]+)+|[a-z]{3,}-?\d{1,2}|\d+(?:h|m)\d+(?:m|min)?|\d+-\d+[a-z]*)$",
+    re.IGNORECASE,
+)
+_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_MARKER = re.compile(r"(?:^|\n)\s*\d{1,2}[.)](?=\s)")
+_FREE = 3
+
+
+def check_statements(dialogue: CheckedDialogue) -> Iterator[Finding]:
+    """Yield what the assistant states though no result, user word or simple arithmetic yields it.
+
+    Small talk is exempt. Without labels, an answer that follows no call of its turn may be general knowledge, and the
+    finding is a warning.
+    """
+    pool = Pool(dialogue.today)
+    pool.add_schemas(dialogue.tools)
+    results = {call.answered: call for call in dialogue.calls if call.answered is not None}
+    called = False
+    for index in range(len(dialogue.messages)):
+        role = dialogue.role(index)
+        if role in ("system", "user"):
+            called = False if role == "user" else called
+            pool.add_text(dialogue.reading(index))
+        elif role == "tool" and index in results:
+            called = True
+            pool.add_json(results[index].result)
+            if results[index].name == "search_tools":
+                pool.add_schemas(dialogue.known_tools(index + 1))
+        elif role == "assistant":
+            if dialogue.texts[index] and not dialogue.patterns_at(index) & _SMALL_TALK:
+                severe = called or bool(dialogue.labels)
+                for told in _unfounded(dialogue, index, pool):
+                    message = f"nothing that was shown yields {told!r}"
+                    severity = "error" if severe else "warning"
+                    yield Finding(check="unfounded", message=message, message_index=index, severity=severity)
+            pool.add_text(dialogue.reading(index))
+            for call in dialogue.calls_of.get(index, ()):
+                pool.add_json(call.arguments)
+
+
+def _unfounded(dialogue: CheckedDialogue, index: int, pool: Pool) -> list[str]:
+    text, reading = dialogue.texts[index], dialogue.reading(index)
+    found = list(_find(text, reading, pool))
+    if found and pool.catch_up():
+        found = list(_find(text, reading, pool))
+    return found
+
+
+def _find(text: str, reading: Reading, pool: Pool) -> Iterator[str]:
+    for address in _ADDRESS.findall(text):
+        if not pool.has_verbatim(address.rstrip(".").lower()):
+            yield address
+    folded = reading.folded
+    taken: list[tuple[int, int]] = []
+    for code in _CODE.finditer(text):
+        if not _NO_CODE.match(code[0]) and not pool.has_text(re.sub(r"[^a-z0-9]+", "", code[0].lower())):
+            yield code[0]
+    yield from _find_moments(reading, pool, taken)
+    yield from _find_durations(reading, pool, taken)
+    markers = {m.end() - 1 for m in _MARKER.finditer(text)}
+    hours = {(m.start, m.end): m for m in reading.timed if m.kind == "hour"}
+    for mention in reading.numbered:
+        if any(start <= mention.start < end for start, end in taken) or mention.kind == "ordinal":
+            continue
+        if markers and re.match(r"\d{1,2}[.)]", folded[mention.start : mention.start + 3]):
+            continue
+        values = [v for v in mention.values if isinstance(v, Decimal)]
+        if mention.kind == "spelled" and all(v <= _FREE for v in values):
+            continue
+        inside = [m for (start, end), m in hours.items() if start < mention.end and mention.start < end]
+        if inside and pool.has_time(v for m in inside for v in m.values if isinstance(v, int)):
+            continue
+        if not pool.has_number(values, hedged=_is_hedged(folded, mention)):
+            yield folded[mention.start : mention.end].strip()
+
+
+def _find_moments(reading: Reading, pool: Pool, taken: list[tuple[int, int]]) -> Iterator[str]:
+    folded = reading.folded
+    days: dict[tuple[int, int], list[date]] = {}
+    for mention in reading.dated:
+        if mention.kind == "date":
+            days.setdefault((mention.start, mention.end), []).extend(v for v in mention.values if isinstance(v, date))
+        elif mention.kind in ("month", "bound", "ordinal_date"):
+            taken.append((mention.start, mention.end))
+    for (start, end), values in days.items():
+        taken.append((start, end))
+        if pool.today in values or any(s <= start < e and (s, e) != (start, end) for s, e in days):
+            continue
+        if not pool.has_date(values):
+            yield folded[start:end].strip()
+    for mention in reading.timed:
+        if mention.kind == "time":
+            taken.append((mention.start, mention.end))
+            if not pool.has_time(v for v in mention.values if isinstance(v, int)):
+                yield folded[mention.start : mention.end].strip()
+
+
+def _find_durations(reading: Reading, pool: Pool, taken: list[tuple[int, int]]) -> Iterator[str]:
+    folded = reading.folded
+    for mention in reading.lasting:
+        if any(start <= mention.start < end for start, end in taken):
+            continue
+        taken.append((mention.start, mention.end))
+        words = folded[mention.start : mention.end]
+        values = [v for v in mention.values if isinstance(v, tuple)]
+        if _IDIOMS.match(words):
+            continue
+        hedged = _is_hedged(folded, mention)
+        amounts = [seconds / UNIT_SECONDS[unit] for seconds, unit in values]
+        known = any(pool.has_duration(seconds, hedged=hedged) for seconds, _ in values)
+        if not known and not pool.has_number(amounts, hedged=hedged):
+            yield words.strip()
+
+
+def _is_hedged(folded: str, mention: Mention) -> bool:
+    return _HEDGES.search(folded[max(0, mention.start - 20) : mention.start]) is not None

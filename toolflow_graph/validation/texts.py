@@ -1,0 +1,159 @@
+"""Checks of what is said: empty, cut off, repeated or leaking text, and users who speak like assistants."""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from toolflow_graph.types import JSON, PATTERNS, Finding
+from toolflow_graph.validation.dialogue import CheckedDialogue
+
+__all__ = ["check_empty", "check_leaks", "check_repeated_text", "check_truncated", "check_user_voice"]
+
+_SPEAKERS = ("user", "assistant")
+_LONG = 5
+
+
+def check_empty(dialogue: CheckedDialogue) -> Iterator[Finding]:
+    """Yield turns without any text; an assistant message may lack it when it calls tools."""
+    for index in dialogue.indices(*_SPEAKERS):
+        if not dialogue.texts[index].strip(" \t\n.…-") and not dialogue.messages[index].get("tool_calls"):
+            yield Finding(check="empty", message="nothing is said", message_index=index)
+
+
+_ENDED = re.compile(r"[.!?…:)\]\"'”’*`]\s*$|[^\w\s,;(\[{\-–—/&+]\s*$")
+_DANGLING = re.compile(
+    r"(?:[,;(\[{–—/&+]|\s-|\b(?:and|or|the|a|an|because|but|your|my|our|their|its|than|which|whose|from the))\s*$",
+    re.IGNORECASE,
+)
+_HANGING = re.compile(r"\b(?:of|to|with|for|at|in|on|by|is|are|was|will|that|if|from|about|between|into)\s*$")
+_LIST_LINE = re.compile(r"^\s*(?:[-*•|]|\d+[.)])\s|\|\s*$")
+_LAST_WORD = re.compile(r"([A-Za-zÀ-ÿ]+)\s*$")
+
+
+def check_truncated(dialogue: CheckedDialogue) -> Iterator[Finding]:
+    """Yield texts that stop inside a word or a sentence."""
+    indices = [i for i in dialogue.indices(*_SPEAKERS) if dialogue.texts[i].strip()]
+    ended = {i: bool(_ENDED.search(dialogue.texts[i])) for i in indices}
+    for index in indices:
+        text = dialogue.texts[index].strip()
+        assistant = dialogue.role(index) == "assistant"
+        if ended[index]:
+            continue
+        others = [ended[i] for i in indices if i != index and dialogue.role(i) == "assistant"]
+        strict = assistant and bool(others) and all(others) and not _LIST_LINE.search(text.splitlines()[-1])
+        last = _LAST_WORD.search(text)
+        cut = _DANGLING.search(text) or (assistant and _HANGING.search(text)) or (last and _is_cut(dialogue, last[1]))
+        if cut or (strict and last and last[1].islower() and len(text.split()) > 3):
+            told = f"the text stops short: …{text[-30:]!r}"
+            yield Finding(check="truncated", message=told, message_index=index)
+
+
+def _is_cut(dialogue: CheckedDialogue, word: str) -> bool:
+    """Tell whether the word is only the beginning of another word of the dialogue."""
+    if len(word) < 3:
+        return False
+    everything = " ".join(dialogue.texts).lower()
+    lower = re.escape(word.lower())
+    alone = len(re.findall(rf"\b{lower}\b", everything)) > 1
+    return not alone and re.search(rf"\b{lower}(?!s\b|ed\b|ing\b|er\b|ly\b|es\b|y\b|d\b)\w{{2,}}", everything) is not None
+
+
+def check_repeated_text(dialogue: CheckedDialogue) -> Iterator[Finding]:
+    """Yield texts of more than five words that the same speaker has already said."""
+    seen: dict[tuple[str, str], int] = {}
+    for index in dialogue.indices(*_SPEAKERS):
+        words = re.findall(r"\w+", dialogue.texts[index].lower())
+        if len(words) > _LONG:
+            first = seen.setdefault((dialogue.role(index), " ".join(words)), index)
+            if first != index:
+                told = f"the same words as in message {first}"
+                yield Finding(check="repeated_text", message=told, message_index=index)
+
+
+_PLACEHOLDER = re.compile(
+    r"\{[A-Za-z_][\w. ]*\}|<(?!/?(?:b|i|br|p|a|li|ul|code|pre|em|strong)\b)[A-Za-z][\w ]{1,30}>|"
+    r"\[(?:insert|your|name|city|date|time|user|assistant|tool|company|placeholder|amount|address|email|phone|link|"
+    r"number|location|xxx?)\b[^\]]{0,40}\]|\bTODO\b|\bFIXME\b|lorem ipsum|\bXXX+\b|\$\{?\w+\}|%\(\w+\)s",
+    re.IGNORECASE,
+)
+_JSON = re.compile(r"\{\s*[\"']|[\"']\w+[\"']\s*:\s*[\"'\[{\d]|\[\s*\{|\}\s*[\]}]|```json")
+_PLAN = re.compile(
+    r"\bplanned requests?\b|\bdialogue plan\b|\btool[ _]calls?\b|\btool simulator\b|\bfunction calls?\b|"
+    r"\bchit-?chat\b|\btopic shift\b|\bmissing parameters?\b|\bmissing function\b|\bsystem prompt\b|\bNone\b|\bnull\b|"
+    r"<\|?\w+\|>|\bundefined\b",
+)
+_SNAKE = re.compile(r"(?<![\w@./:-])[A-Za-z]\w*_\w+(?![\w@/])")
+
+
+def check_leaks(dialogue: CheckedDialogue) -> Iterator[Finding]:
+    """Yield placeholders, JSON, words of the plan, and names of tools, parameters or enum values in what is said."""
+    names = set(PATTERNS)
+    for tool in dialogue.tools.values():
+        names |= _code_names(_Hashable(tool))
+    for index in dialogue.indices(*_SPEAKERS):
+        text = dialogue.texts[index]
+        if not text:
+            continue
+        for pattern, what in ((_PLACEHOLDER, "a placeholder"), (_JSON, "JSON"), (_PLAN, "words of the plan")):
+            match = pattern.search(text)
+            if match:
+                told = f"{what} in the text: {match[0]!r}"
+                yield Finding(check="leaks", message=told, message_index=index)
+                break
+        else:
+            leaked = next((w for w in _SNAKE.findall(text) if w in names), None)
+            if leaked:
+                told = f"a name of the code in the text: {leaked!r}"
+                yield Finding(check="leaks", message=told, message_index=index)
+
+
+class _Hashable:
+    """A tool by identity, so that its names are collected once."""
+
+    def __init__(self, tool: JSON) -> None:
+        self.tool = tool
+
+    def __hash__(self) -> int:
+        return id(self.tool)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Hashable) and other.tool is self.tool
+
+
+@lru_cache(maxsize=4096)
+def _code_names(tool: _Hashable) -> frozenset[str]:
+    return frozenset(name for name in _collect(tool.tool.get("parameters") or {}) if "_" in name) | (
+        {str(tool.tool.get("name", ""))} if "_" in str(tool.tool.get("name", "")) else set()
+    )
+
+
+def _collect(schema: JSON) -> Iterator[str]:
+    for choice in schema.get("enum") or ():
+        if isinstance(choice, str):
+            yield choice
+    for name, part in (schema.get("properties") or {}).items():
+        yield str(name)
+        if isinstance(part, dict):
+            yield from _collect(part)
+    if isinstance(schema.get("items"), dict):
+        yield from _collect(schema["items"])
+
+
+_ASSISTANT_VOICE = re.compile(
+    r"\bhow (?:can|may|could) i (?:help|assist)\b|\bas an ai\b|\bi(?:'m| am) (?:just )?an? (?:ai|assistant|language model)\b|"
+    r"\b(?:i'm|i am) here to (?:help|assist)\b|\bhappy to (?:help|assist)\b|\bglad (?:i could|to) (?:help|assist)\b|"
+    r"\blet me know if you (?:need|have|want)\b|\bis there anything else (?:i can|you)\b|\bi will now\b|\bi'll now\b|"
+    r"\bi have successfully\b|\byour (?:request|order|booking|reservation) has been\b|\bi've (?:booked|scheduled|updated|"
+    r"sent|created|found|cancelled|added) (?:it |that |this )?(?:for )?you\b|\bfeel free to ask\b|\bhow else can i\b|"
+    r"\bi apologi[sz]e for (?:the|any) (?:confusion|inconvenience)\b|\byou're welcome\b",
+    re.IGNORECASE,
+)
+
+
+def check_user_voice(dialogue: CheckedDialogue) -> Iterator[Finding]:
+    """Yield user turns in the words of an assistant."""
+    for index in dialogue.indices("user"):
+        match = _ASSISTANT_VOICE.search(dialogue.texts[index].replace("’", "'"))
+        if match:
+            told = f"the user speaks like the assistant: {match[0]!r}"
+            yield Finding(check="user_voice", message=told, message_index=index)
