@@ -1,4 +1,4 @@
-"""What drawn sets of tools are like: the paper's walk against ways to start it, to step, to leave dead ends, and random.
+"""What drawn sets of tools are like: the paper's walk, other starts, steps and ways out of dead ends, and random sets.
 
     .venv/bin/python benchmarks/sampling.py [--catalog PATH] [--size 4] [--draws 2000] [--seed 0]
 
@@ -78,9 +78,9 @@ def main() -> None:
     for name, draw in list_ways(graph, options.size).items():
         rng = random.Random(options.seed)
         draw(rng)
-        begin = time.process_time()
+        begin = time.thread_time()
         sets = [draw(rng) for _ in range(options.draws)]
-        spent = (time.process_time() - begin) / options.draws * 1e6
+        spent = (time.thread_time() - begin) / options.draws * 1e6
         early = measure_sets(graph, sets[: max(1, options.draws // 10)]).coverage
         slots = measure_sets(graph, sets).relatedness
         figures = measure_sets(graph, sets, relate=retriever.cosine)

@@ -1,7 +1,7 @@
 """What makes a dialogue right, written again from the words of the issue, on dialogues of the whole state machine.
 
-Nothing here knows the package's own checks: a rule reads OpenAI-format messages, the plan and the tools, and yields what
-is wrong.
+Nothing here knows the package's own checks: a rule reads OpenAI-format messages, the plan and the tools, and yields
+what is wrong.
 """
 
 import asyncio
@@ -11,11 +11,12 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 
 import pytest
 from jsonschema import Draft202012Validator
 
-from toolflow_graph.agents.scripted.simulator import SEARCH_TOOLS
+from toolflow_graph.agents.search_tools import SEARCH_TOOLS
 from toolflow_graph.dialogue.graph import build_graph, step_limit
 from toolflow_graph.dialogue.openai_format import label_turns, to_openai_messages
 from toolflow_graph.dialogue.stage import load_stage
@@ -190,7 +191,7 @@ def roles_alternate(played):
     roles = ["calling" if m.get("tool_calls") else m["role"] for m in played.messages]
     if roles[0] != "system":
         yield f"begins with {roles[0]}"
-    for place, (role, following) in enumerate(zip(roles, roles[1:], strict=False), 1):
+    for place, (role, following) in enumerate(pairwise(roles), 1):
         if following.replace("calling", "assistant") not in after[role]:
             yield f"{following} after {role} at {place}"
 
@@ -366,7 +367,9 @@ def errors_are_mended_or_told(played):
             yield f"request {number}: nothing fails"
         for place, identity, message in failures:
             _, name, arguments = calls[identity]
-            about = {e.about for e in played.tools[name].phrasings.errors if error_pattern(e.message).fullmatch(message)}
+            about = {
+                e.about for e in played.tools[name].phrasings.errors if error_pattern(e.message).fullmatch(message)
+            }
             if not about:
                 yield f"request {number}: {name} has no error {message!r}"
             again = next((a for p, i, n, a in played.calls(segment) if p > place and n == name), None)
@@ -384,7 +387,7 @@ def corrections_change_one_argument(played):
     for number in played.requests("correction"):
         segment = played.segment(number)
         calls = [c for c in played.calls(segment) if c[2] != SEARCH and c[1] not in played.failed()]
-        pairs = [(a, b) for a, b in zip(calls, calls[1:], strict=False) if a[2] == b[2] and a[0] < b[0]]
+        pairs = [(a, b) for a, b in pairwise(calls) if a[2] == b[2] and a[0] < b[0]]
         if len(pairs) != 1:
             yield f"request {number}: {len(pairs)} corrected calls"
             continue
@@ -464,7 +467,7 @@ def no_text_is_empty(played):
         content = message["content"]
         if message.get("tool_calls") and content is None:
             continue
-        if not isinstance(content, str) or len(content.strip(" .,;:?!-")) < 2:
+        if not isinstance(content, str) or not content.strip(" .,;:?!-"):
             yield f"{message['role']} at {place}: {content!r}"
         elif message["role"] != "tool" and (content != content.strip() or "  " in content):
             yield f"{message['role']} at {place} with stray spaces: {content!r}"
@@ -530,7 +533,9 @@ RULES = {
 
 
 def test_every_pattern_is_played(played):
-    counts = Counter(pattern for dialogue in played for request in dialogue.plan.requests for pattern in request.patterns)
+    counts = Counter(
+        pattern for dialogue in played for request in dialogue.plan.requests for pattern in request.patterns
+    )
     assert len(played) == MIXED + REPEATS * len(EXTRA)
     assert set(counts) == set(PATTERNS)
     assert min(counts.values()) >= REPEATS
@@ -563,9 +568,8 @@ def same_ids(played):
             message["tool_call_id"] = "call_1"
 
 
-def lose_result(played):
-    place = next(p for p, m in enumerate(played.messages) if m["role"] == "tool")
-    played.messages = played.messages[:place] + played.messages[place + 1 :]
+def lose_results(played):
+    played.messages = [message for message in played.messages if message["role"] != "tool"]
 
 
 def swap_results(played):
@@ -617,7 +621,7 @@ def answer_otherwise(played):
 def call_something(played):
     number = played.requests(*SILENT)[0]
     place, _ = next(played.said("assistant", played.segment(number)))
-    call = {"id": "call_x", "type": "function", "function": {"name": sorted(played.offered)[0], "arguments": "{}"}}
+    call = {"id": "call_x", "type": "function", "function": {"name": min(played.offered), "arguments": "{}"}}
     played.messages[place] = {**played.messages[place], "tool_calls": [call]}
 
 
@@ -685,7 +689,7 @@ def foretell_id(played):
 
 
 def invent_id(played):
-    edit_call(played, lambda arguments: {k: "ZZ-0000" for k in arguments}, pattern="sequential")
+    edit_call(played, lambda arguments: dict.fromkeys(arguments, "ZZ-0000"), pattern="sequential")
 
 
 def invent_code(played):
@@ -712,7 +716,7 @@ BREAKS = [
     (ids_link_each_call_to_one_result, swap_results, "parallel"),
     (ids_link_each_call_to_one_result, split_calls, "parallel"),
     (roles_alternate, speak_twice, "single"),
-    (roles_alternate, lose_result, "single"),
+    (roles_alternate, lose_results, "single"),
     (ends_with_the_assistant, drop_last, "single"),
     (every_request_in_order, skip_request, "sequential"),
     (every_request_in_order, call_something, "irrelevant"),

@@ -247,6 +247,8 @@ texts = json.loads(sys.argv[1])
 encoder = load_encoder()
 rows = encoder.encode(texts)
 if "alone" in sys.argv:
+    import torch
+    torch.set_num_threads(2)
     alone = [encoder._compute([text])[0] for text in texts]
     assert all((row == one).all() for row, one in zip(rows, alone)), "a vector depends on its batch"
     backwards = encoder._compute(texts[::-1])[::-1]

@@ -1,9 +1,10 @@
 """toolflow-graph: natural, coherent multi-turn tool-calling dialogues from a catalog of tools.
 
-from toolflow_graph import generate
+Example:
+    from toolflow_graph import generate
 
-for dialogue in generate(catalog="my_tools.json", dialogues=100, seed=7):
-    print(dialogue.id, dialogue.messages)
+    for dialogue in generate(catalog="my_tools.json", dialogues=100, seed=7):
+        print(dialogue.id, dialogue.messages)
 """
 
 from importlib import import_module

@@ -66,7 +66,7 @@ def record_of(state: DialogueState, settings: DialogueSettings, stage: Stage) ->
         tools=[stage.tools[name].to_openai() for name in state.get("offered", [])],
         index=index,
         seed=settings.seed,
-        patterns=tuple(state.get("patterns", ())),  # type: ignore[arg-type]
+        patterns=tuple(state.get("patterns", ())),
         plan=plan,
         edges=edges_of(state),
         distractors=tuple(state.get("distractors", ())),
@@ -154,11 +154,13 @@ def _read_message(where: str, message: object) -> JSON:
     calls = message.get("tool_calls")
     if calls is None:
         return {key: value for key, value in message.items() if key != "tool_calls"}
-    if not isinstance(calls, list) or not all(
-        isinstance(c, dict) and isinstance(c.get("function"), dict) for c in calls
-    ):
+    if not isinstance(calls, list) or not all(_is_call(call) for call in calls):
         raise DatasetError(f"{where}: 'tool_calls' is not a list of objects with a 'function'")
     return {**message, "tool_calls": [_read_call(call) for call in calls]}
+
+
+def _is_call(call: object) -> bool:
+    return isinstance(call, dict) and isinstance(call.get("function"), dict)
 
 
 def _read_call(call: JSON) -> JSON:

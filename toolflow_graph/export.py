@@ -3,9 +3,9 @@
 `openai`
     `messages` with tool-call arguments as JSON strings, and `tools` as a list: OpenAI fine-tuning, axolotl, ms-swift.
 `trl`
-    `messages` with arguments as objects, as chat templates want them, and `tools` as one JSON string, which Arrow leaves
-    as it is. Load it with `datasets.load_dataset("json", data_files=…)`; `Dataset.from_list` would give every call the
-    arguments of all others, as nulls.
+    `messages` with arguments as objects, as chat templates want them, and `tools` as one JSON string, which Arrow
+    leaves as it is. Load it with `datasets.load_dataset("json", data_files=…)`; `Dataset.from_list` would give every
+    call the arguments of all others, as nulls.
 """
 
 import json

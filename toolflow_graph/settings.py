@@ -37,14 +37,15 @@ def _entry(share: float, *patterns: Pattern) -> MixEntry:
 
 
 DEFAULT_MIX: tuple[MixEntry, ...] = (
-    _entry(0.06, "single"),
+    _entry(0.04, "single"),
     _entry(0.08, "sequential"),
     _entry(0.10, "sequential", "single", "chitchat"),
     _entry(0.09, "sequential", "missing_parameter"),
     _entry(0.08, "sequential", "tool_error", "chitchat"),
     _entry(0.07, "sequential", "correction", "single"),
-    _entry(0.08, "parallel", "single"),
-    _entry(0.07, "parallel", "sequential"),
+    _entry(0.07, "parallel", "single"),
+    _entry(0.06, "parallel", "sequential"),
+    _entry(0.04, "sequential", "topic_shift"),
     _entry(0.05, "parallel", "chitchat", "missing_parameter"),
     _entry(0.05, "single", "missing_parameter", "correction"),
     _entry(0.06, "single", "missing_function"),

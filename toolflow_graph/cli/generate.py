@@ -85,7 +85,7 @@ def generate(
         signal = play_run(run, console, quiet=quiet)
     finally:
         run.close()
-    folder = run.path
+    folder = resume or out or Path()
     if signal is not None:
         typer.echo(
             f"toolflow: stopped with {run.counts.done} of {run.counts.planned} dialogues finished, all of them kept; "

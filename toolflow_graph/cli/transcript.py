@@ -80,7 +80,7 @@ def _nest(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + _summarise(value) + "}"
     if isinstance(value, list) and len(value) > 1 and isinstance(value[0], dict):
-        return f"{len(value)} × [{_nest(value[0])}, …]"
+        return f"{len(value)} of [{_nest(value[0])}, …]"
     if isinstance(value, list):
         return "[" + ", ".join(_nest(part) for part in value) + "]"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -61,7 +61,7 @@ class _Source(NamedTuple):
 
 
 def _find_source(path: Path, catalog: Path | None) -> _Source:
-    from toolflow_graph.agents.scripted.simulator import SEARCH_TOOLS  # noqa: PLC0415
+    from toolflow_graph.agents.search_tools import SEARCH_TOOLS  # noqa: PLC0415
     from toolflow_graph.catalog import load_catalog  # noqa: PLC0415
     from toolflow_graph.errors import RunError  # noqa: PLC0415
     from toolflow_graph.runner.folder import ACCEPTED  # noqa: PLC0415

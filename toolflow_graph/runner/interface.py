@@ -3,17 +3,19 @@
 import asyncio
 import queue
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 from toolflow_graph.dataset import is_accepted
-from toolflow_graph.errors import SettingsError
 from toolflow_graph.runner.run import Run, RunEvent
 from toolflow_graph.settings import RunSettings, parse_settings
 from toolflow_graph.types import DialogueRecord
 
 __all__ = ["agenerate", "generate"]
+
+_Finished = queue.Queue[DialogueRecord | BaseException | None]
 
 
 async def agenerate(
@@ -22,7 +24,7 @@ async def agenerate(
     out: Path | str | None = None,
     on_event: Callable[[RunEvent], None] | None = None,
     **overrides: Any,
-) -> AsyncIterator[DialogueRecord]:
+) -> AsyncGenerator[DialogueRecord, None]:
     """Yield accepted dialogues as they finish.
 
     Args:
@@ -37,13 +39,10 @@ async def agenerate(
     chosen = _merge(settings, overrides)
     run = await asyncio.to_thread(Run.start, chosen, None if out is None else Path(out))
     try:
-        records = run.play(on_event)
-        try:
+        async with aclosing(run.play(on_event)) as records:
             async for record in records:
                 if is_accepted(record):
                     yield record
-        finally:
-            await records.aclose()
     finally:
         run.close()
 
@@ -67,37 +66,13 @@ def generate(
 def _generate(
     settings: RunSettings, out: Path | str | None, on_event: Callable[[RunEvent], None] | None
 ) -> Iterator[DialogueRecord]:
-    finished: queue.Queue[DialogueRecord | BaseException | None] = queue.Queue(maxsize=settings.concurrency)
+    finished: _Finished = queue.Queue(maxsize=settings.concurrency)
     left = threading.Event()
-
-    async def work() -> None:
-        records = agenerate(settings, out=out, on_event=on_event)
-        async for record in records:
-            while not left.is_set():
-                try:
-                    finished.put_nowait(record)
-                    break
-                except queue.Full:
-                    await asyncio.sleep(0.005)
-            if left.is_set():
-                await records.aclose()  # type: ignore[attr-defined]
-                return
-
-    def run() -> None:
-        try:
-            asyncio.run(work())
-        except BaseException as exc:  # noqa: BLE001 - raised again in the caller's thread
-            finished.put(exc)
-        else:
-            finished.put(None)
-
-    thread = threading.Thread(target=run, name="toolflow-generate", daemon=True)
+    records = agenerate(settings, out=out, on_event=on_event)
+    thread = threading.Thread(target=_fill, args=(records, finished, left), name="toolflow-generate", daemon=True)
     thread.start()
     try:
-        while True:
-            item = finished.get()
-            if item is None:
-                return
+        while (item := finished.get()) is not None:
             if isinstance(item, BaseException):
                 raise item
             yield item
@@ -107,6 +82,24 @@ def _generate(
             while not finished.empty():
                 finished.get_nowait()
             thread.join(0.02)
+
+
+def _fill(records: AsyncGenerator[DialogueRecord, None], finished: _Finished, left: threading.Event) -> None:
+    """Run the dialogues in this thread; the end of the queue is None, or what went wrong."""
+
+    async def work() -> None:
+        async with aclosing(records):
+            async for record in records:
+                await asyncio.to_thread(finished.put, record)
+                if left.is_set():
+                    return
+
+    try:
+        asyncio.run(work())
+    except BaseException as exc:  # noqa: BLE001 - raised again in the caller's thread
+        finished.put(exc)
+    else:
+        finished.put(None)
 
 
 def _merge(settings: RunSettings | None, overrides: dict[str, Any]) -> RunSettings:

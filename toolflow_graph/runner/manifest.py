@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from toolflow_graph.catalog.native import Catalog
 from toolflow_graph.dataset import replace_file
@@ -42,7 +42,7 @@ class Counts(Record):
     turns: int = 0
     messages: int = 0
     calls: int = 0
-    patterns: dict[str, int] = {}
+    patterns: dict[str, int] = Field(default={})
 
     @property
     def done(self) -> int:

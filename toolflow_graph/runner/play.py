@@ -1,4 +1,4 @@
-"""Plays one dialogue on the state machine: from the start, from where it was stopped, or from memory when it is done."""
+"""Plays one dialogue on the state machine: from the start, or on from where it was stopped."""
 
 import re
 import sqlite3
@@ -6,9 +6,8 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from langchain_core.runnables import RunnableConfig
 from langgraph.errors import GraphDrained
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import RunControl
@@ -20,6 +19,9 @@ from toolflow_graph.dialogue.state import DialogueInput, DialogueState
 from toolflow_graph.errors import ModelOutputError, PlanError, ToolflowError
 from toolflow_graph.settings import DialogueSettings
 from toolflow_graph.types import DialogueRecord, Finding, Pattern
+
+if TYPE_CHECKING:
+    from langchain_core.runnables import RunnableConfig
 
 __all__ = ["Machine", "Player"]
 
@@ -56,7 +58,7 @@ class Player:
             snapshot = await self.machine.aget_state(config)
             if snapshot.created_at is not None:
                 given, state = None, cast("DialogueState", {**state, **snapshot.values})
-                if not snapshot.next:
+                if not snapshot.tasks:  # `next` is empty too when a step's writes were saved, but not its checkpoint
                     return record_of(state, self.settings, self.stage)
         try:
             async for values in self.machine.astream(

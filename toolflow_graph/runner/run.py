@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +47,6 @@ class Run:
         self.settings = settings
         self.stage = stage
         self.folder = folder
-        self.path = folder.path if folder else None
         self.manifest = manifest
         self.counts = manifest.counts
         self.stopped = False
@@ -84,15 +83,8 @@ class Run:
         try:
             manifest = read_manifest(out)
             settings = manifest.settings
-            if fingerprint_settings(settings) != manifest.settings_sha256:
-                raise RunError(f"{out}: the settings in its manifest were changed; start a new run in another folder")
             stage = load_stage(settings)
-            if fingerprint_catalog(stage.catalog) != manifest.catalog.sha256:
-                source = repr(settings.catalog) if settings.catalog else "the bundled one"
-                raise RunError(
-                    f"{out}: its catalog ({source}) has changed since the run was started; "
-                    "restore it, or start a new run in another folder"
-                )
+            _refuse_changes(out, manifest, stage)
             if concurrency is not None:
                 settings = settings.model_copy(update={"concurrency": concurrency})
             with blame_disk(out):
@@ -120,7 +112,7 @@ class Run:
         self.folder.close()
         self.folder = None
 
-    async def play(self, on_event: Callable[[RunEvent], None] | None = None) -> AsyncIterator[DialogueRecord]:
+    async def play(self, on_event: Callable[[RunEvent], None] | None = None) -> AsyncGenerator[DialogueRecord, None]:
         """Yield dialogues as they finish, rejected ones too; when all are there, bring the files into order.
 
         Raises `RunError` when the folder cannot be written any more; what was written is kept.
@@ -208,6 +200,18 @@ class Run:
         self.manifest = self.manifest.model_copy(update={**news, "finished": now() if status == "complete" else None})
         with blame_disk(self.folder.path):
             self.manifest.write(self.folder.path)
+
+
+def _refuse_changes(out: Path, manifest: Manifest, stage: Stage) -> None:
+    settings = manifest.settings
+    if fingerprint_settings(settings) != manifest.settings_sha256:
+        raise RunError(f"{out}: the settings in its manifest were changed; start a new run in another folder")
+    if fingerprint_catalog(stage.catalog) != manifest.catalog.sha256:
+        source = repr(settings.catalog) if settings.catalog else "the bundled one"
+        raise RunError(
+            f"{out}: its catalog ({source}) has changed since the run was started; "
+            "restore it, or start a new run in another folder"
+        )
 
 
 async def _announce_end(

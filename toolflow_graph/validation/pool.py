@@ -7,8 +7,8 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
 from toolflow_graph.types import JSON
-from toolflow_graph.validation.dialogue import iterate_leaves
 from toolflow_graph.values.moments import parse_moment
+from toolflow_graph.values.naming import split_words
 from toolflow_graph.values.read_numbers import UNIT_SECONDS
 from toolflow_graph.values.reading import Reading, read
 
@@ -17,50 +17,89 @@ __all__ = ["Pool"]
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?|(?<=[A-Za-z_-])\d+(?:\.\d+)?")
 _CLOCK = re.compile(r"(?<!\d)([01]?\d|2[0-3]):([0-5]\d)")
 _DAY = re.compile(r"(?<!\d)(\d{4})-(\d{2})-(\d{2})")
-_MOST = 400
+_RECENT = 4
 _HEDGE = Decimal("0.15")
+_FACTORS = 60
+_LIMITS = ("minimum", "maximum", "default", "minItems", "maxItems", "maxLength")
 
 
 class Pool:
-    """Grows message by message; the assistant may state what is in it, or follows from it."""
+    """Grows message by message; the assistant may state what is in it, or follows from it.
+
+    `numbers` are all that were shown; `facts` are the amounts of the last few results and `said` those of the user's
+    last turns, which arithmetic may combine; `spans` are lengths of time in seconds, which may be added to dates and times.
+    """
 
     def __init__(self, today: date | None) -> None:
         self.today = today
         self.numbers: set[Decimal] = set()
+        self.facts: list[set[Decimal]] = []
+        self.said: list[set[Decimal]] = []
         self.dates: set[date] = set()
         self.times: set[int] = set()
-        self.counts: int = 3
+        self.spans: set[int] = set()
+        self.amounts: set[Decimal] = set()
+        self.counts: int = 1
         self._texts: list[str] = []
-        self._squeezed = ""
+        self._shown: Reading | None = None
         self._late: list[str] = []
 
-    def add_text(self, reading: Reading) -> None:
-        """Add what someone said."""
-        self.numbers |= reading.numbers | reading.shares
+    def add_text(self, reading: Reading, *, arithmetic: bool = False) -> None:
+        """Add what someone said; its numbers take part in arithmetic if wanted."""
+        numbers = reading.numbers | reading.shares
         self.dates |= reading.dates
         self.times |= reading.times
-        for seconds, unit in reading.durations:
-            self.numbers.add(seconds / UNIT_SECONDS[unit])
+        spans = {(seconds / UNIT_SECONDS[unit], int(seconds)) for seconds, unit in reading.durations}
+        self.spans |= {seconds for _, seconds in spans}
+        numbers |= {number for number, _ in spans}
+        self.numbers |= numbers
+        if arithmetic:
+            self.said = [*self.said[-1:], set(numbers)]
         for mention in reading.dated:
             self.numbers |= {Decimal(v.day) for v in mention.values if isinstance(v, date)}
-        self._texts.append(reading.folded)
-        self._squeezed = ""
+        self._add_shown(reading.folded)
 
     def add_json(self, value: Any) -> None:
         """Add a tool's result, or the arguments of a call."""
-        for _, leaf in iterate_leaves(value):
-            if isinstance(leaf, bool) or leaf is None:
-                continue
-            if isinstance(leaf, int | float):
-                self.numbers.add(Decimal(str(leaf)))
-                self._texts.append(str(leaf))
-            else:
-                self._add_string(str(leaf))
-        self._add_lists(value)
-        self._squeezed = ""
+        facts: set[Decimal] = set()
+        self._add_value(value, "", facts)
+        self._add_facts(facts)
+
+    def _add_facts(self, facts: set[Decimal]) -> None:
+        if facts:
+            self.facts = [*self.facts[-_RECENT:], facts]
+
+    def _add_shown(self, text: str) -> None:
+        self._texts.append(text)
+        self._shown = None
+
+    def _add_value(self, value: Any, name: str, facts: set[Decimal]) -> None:
+        if isinstance(value, dict):
+            for key, part in value.items():
+                self._add_value(part, str(key), facts)
+        elif isinstance(value, list):
+            self.counts = max(self.counts, len(value))
+            self._add_columns(value, facts)
+            for part in value:
+                self._add_value(part, name, facts)
+        elif isinstance(value, bool) or value is None:
+            return
+        elif isinstance(value, int | float):
+            number = Decimal(str(value))
+            facts.add(number)
+            self.amounts.add(number)
+            self.numbers.add(number)
+            self._add_shown(str(value))
+            for unit, seconds in UNIT_SECONDS.items():
+                if {unit, f"{unit}s"} & set(split_words(name)):
+                    self.spans.add(int(number * seconds))
+            if "duration" in name:
+                self.spans.add(int(number * 60))
+        else:
+            self._add_string(str(value))
 
     def _add_string(self, leaf: str) -> None:
-        self._texts.append(leaf.lower())
+        self._add_shown(leaf.lower())
         moment = parse_moment(leaf)
         if moment is not None:
             self.dates |= {d for d in (moment.day, *moment.others) if d is not None}
@@ -75,21 +114,16 @@ class Pool:
         if moment is None and " " in leaf:
             self._late.append(leaf)
 
-    def _add_lists(self, value: Any) -> None:
-        if isinstance(value, dict):
-            for part in value.values():
-                self._add_lists(part)
-        elif isinstance(value, list):
-            self.counts = max(self.counts, len(value))
-            columns: dict[str, list[Decimal]] = {}
-            for item in value:
-                for key, part in item.items() if isinstance(item, dict) else [("", item)]:
-                    if isinstance(part, int | float) and not isinstance(part, bool):
-                        columns.setdefault(key, []).append(Decimal(str(part)))
-                if isinstance(item, dict | list):
-                    self._add_lists(item)
-            for column in columns.values():
-                self.numbers |= {sum(column, Decimal()), sum(column, Decimal()) / len(column)}
+    def _add_columns(self, items: list[Any], facts: set[Decimal]) -> None:
+        columns: dict[str, list[Decimal]] = {}
+        for item in items:
+            for key, part in item.items() if isinstance(item, dict) else [("", item)]:
+                if isinstance(part, int | float) and not isinstance(part, bool):
+                    columns.setdefault(key, []).append(Decimal(str(part)))
+        for column in columns.values():
+            total = sum(column, Decimal())
+            facts |= {total, total / len(column)}
+            self.numbers.add(total)
 
     def add_schemas(self, tools: Mapping[str, JSON]) -> None:
         """Add the limits and choices that the offered tools' parameters name."""
@@ -97,9 +131,10 @@ class Pool:
             self._add_schema(tool.get("parameters") or {})
 
     def _add_schema(self, schema: JSON) -> None:
-        for key in ("minimum", "maximum", "default", "minItems", "maxItems", "maxLength"):
-            if key in schema and isinstance(schema[key], int | float) and not isinstance(schema[key], bool):
-                self.numbers.add(Decimal(str(schema[key])))
+        for key in _LIMITS:
+            limit = schema.get(key)
+            if isinstance(limit, int | float) and not isinstance(limit, bool):
+                self.numbers.add(Decimal(str(limit)))
         for choice in schema.get("enum") or ():
             if isinstance(choice, int | float):
                 self.numbers.add(Decimal(str(choice)))
@@ -111,11 +146,11 @@ class Pool:
         if isinstance(schema.get("items"), dict):
             self._add_schema(schema["items"])
 
-    def has_text(self, squeezed: str) -> bool:
-        """Tell whether the letters and digits of a code were shown anywhere."""
-        if not self._squeezed:
-            self._squeezed = "\n".join(re.sub(r"[^a-z0-9\s]+", "", text) for text in self._texts)
-        return squeezed in self._squeezed or squeezed in self._squeezed.replace(" ", "")
+    def has_code(self, code: str) -> bool:
+        """Tell whether a folded code was shown, whatever stands between its letters and digits."""
+        if self._shown is None:
+            self._shown = Reading("\n".join(self._texts), self.today)
+        return self._shown.has_code(code)
 
     def has_verbatim(self, text: str) -> bool:
         """Tell whether a folded text was shown as it is."""
@@ -125,81 +160,86 @@ class Pool:
         """Read the sentences inside results that were only skimmed so far; tells whether there were any."""
         late, self._late = self._late, []
         for leaf in late:
-            self.add_text(read(leaf, self.today))
+            self.add_text(read(leaf, self.today), arithmetic=True)
         return bool(late)
 
-    def has_number(self, values: Iterable[Decimal], *, hedged: bool = False) -> bool:
-        """Tell whether any reading of a number was shown or follows from two that were."""
-        return any(self._has(value, hedged=hedged) for value in values)
+    def has_number(self, values: Iterable[Decimal], *, hedged: bool = False, share: bool = False) -> bool:
+        """Tell whether any reading of a number was shown, or follows from two amounts of late."""
+        return any(self._has(value, hedged=hedged, share=share) for value in values)
 
-    def _has(self, value: Decimal, *, hedged: bool) -> bool:
+    def _has(self, value: Decimal, *, hedged: bool, share: bool) -> bool:
         known = self.numbers
         if value in known or -value in known or (value == int(value) and 0 <= value <= self.counts):
             return True
-        if value / 100 in known or self._is_rounded(value, known):
+        said = set[Decimal]().union(*self.said)
+        facts = said.union(*self.facts)
+        if _is_rounded(value, facts):
             return True
-        some = list(known) if len(known) <= _MOST else sorted(known, key=abs)[:_MOST]
-        for one in some:
-            if value - one in known or one - value in known or value + one in known:
-                return True
-            if one and value % one == 0 and value / one in known and abs(one) != 1:
-                return True
-            if hedged and abs(one - value) <= abs(value) * _HEDGE:
-                return True
-        return self._is_ratio(value, some)
-
-    @staticmethod
-    def _is_rounded(value: Decimal, known: Iterable[Decimal]) -> bool:
-        step = Decimal(1).scaleb(int(value.as_tuple().exponent))
-        for one in known:
-            try:
-                if abs(one - value) < step and abs(one).quantize(step, ROUND_HALF_UP) == abs(value):
-                    return True
-            except InvalidOperation:
-                continue
-        return False
-
-    @staticmethod
-    def _is_ratio(value: Decimal, some: list[Decimal]) -> bool:
-        if len(some) > 60 or not value:
-            return False
-        step = Decimal(1).scaleb(min(int(value.as_tuple().exponent), 0))
-        for one in some:
-            for other in some:
-                if other and one and one != other:
-                    ratio = one / other
-                    if abs(ratio * 100 - value) <= step / 2 or (step < 1 and abs(ratio - value) <= step / 2):
-                        return True
-        return False
+        if hedged and any(abs(one - value) <= abs(value) * _HEDGE for one in self.amounts):
+            return True
+        if share and (value / 100 in known or _is_ratio(value, facts)):
+            return True
+        # amounts of different results are summed up rarely, and small whole numbers meet by chance
+        groups = [facts] if value != int(value) or abs(value) >= 100 else [said | group for group in self.facts]
+        return any(_follows(value, one, group) for group in groups for one in group)
 
     def has_date(self, values: Iterable[date]) -> bool:
-        """Tell whether any reading of a date was shown, or lies a known number of days from one that was."""
+        """Tell whether any reading of a date was shown, or lies a shown length of time from one that was."""
         wanted = set(values)
         if wanted & self.dates:
             return True
         if any((d.month, d.day) == (w.month, w.day) for w in wanted if w.year < 1000 for d in self.dates):
             return True
-        small = {int(n) for n in self.numbers if n == int(n) and 0 < n <= 60}
-        return any(abs((w - d).days) in small and w.year > 1000 < d.year for w in wanted for d in self.dates)
+        days = {span // 86400 for span in self.spans if span >= 86400}
+        return any(abs((w - d).days) in days and w.year > 1000 < d.year for w in wanted for d in self.dates)
 
     def has_time(self, values: Iterable[int]) -> bool:
-        """Tell whether any reading of a time was shown, or lies a known number of minutes or hours from one."""
+        """Tell whether any reading of a time was shown, or lies a shown length of time from one that was."""
         wanted = set(values)
         if wanted & self.times:
             return True
-        small = {int(n) for n in self.numbers if n == int(n) and 0 < n <= 600}
-        spans = small | {n * 60 for n in small if n <= 24}
-        return any(abs(w - t) in spans for w in wanted for t in self.times)
+        minutes = {span // 60 for span in self.spans if 60 <= span < 86400}
+        return any(abs(w - t) in minutes for w in wanted for t in self.times)
 
     def has_duration(self, seconds: Decimal, *, hedged: bool) -> bool:
         """Tell whether a length of time was shown in any unit, or lies between two times or dates that were."""
-        if any(seconds / unit in self.numbers for unit in UNIT_SECONDS.values()):
+        if int(seconds) in self.spans:
             return True
         slack = seconds * _HEDGE if hedged else Decimal(0)
         gaps = {abs(a - b) * 60 for a in self.times for b in self.times if a != b} if len(self.times) <= 40 else set()
         if len(self.dates) <= 40:
             gaps |= {abs((a - b).days) * 86400 for a in self.dates for b in self.dates if a != b}
         return any(abs(gap - seconds) <= slack for gap in gaps)
+
+
+def _follows(value: Decimal, one: Decimal, facts: set[Decimal]) -> bool:
+    """Tell whether the value is a sum or difference of two facts, or a fact times (or shared by) a small number."""
+    if value - one in facts or one - value in facts or value + one in facts:
+        return True
+    if not one or abs(one) == 1 or not value:
+        return False
+    factor, share = value / one, one / value
+    return any(f in facts and f == int(f) and 1 < f <= _FACTORS for f in (factor, share))
+
+
+def _is_rounded(value: Decimal, facts: Iterable[Decimal]) -> bool:
+    step = Decimal(1).scaleb(int(value.as_tuple().exponent))
+    for one in facts:
+        try:
+            if abs(abs(one) - abs(value)) < step and abs(one).quantize(step, ROUND_HALF_UP) == abs(value):
+                return True
+        except InvalidOperation:
+            continue
+    return False
+
+
+def _is_ratio(value: Decimal, facts: set[Decimal]) -> bool:
+    step = Decimal(1).scaleb(min(int(value.as_tuple().exponent), 0))
+    if len(facts) > _FACTORS:
+        return False
+    pairs = ((one, other) for one in facts for other in facts if one and other and one != other)
+    ratios = (one / other * 100 for one, other in pairs)
+    return any(abs(ratio - value) <= step / 2 or abs(ratio - 100 - value) <= step / 2 for ratio in ratios)
 
 
 def _day(parts: tuple[str, str, str]) -> date | None:

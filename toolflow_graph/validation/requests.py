@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from toolflow_graph.types import Finding
 from toolflow_graph.validation.dialogue import SEARCH, Call, CheckedDialogue, Segment, iterate_leaves
+from toolflow_graph.values import supports
 from toolflow_graph.values.naming import stem
 from toolflow_graph.values.reading import content_words
 
@@ -55,17 +56,42 @@ def _failed_and_told(dialogue: CheckedDialogue, calls: list[Call]) -> bool:
     return bool(failed) and any(dialogue.texts[i] for i in dialogue.indices("assistant") if i > failed[-1])
 
 
+_ASKS = re.compile(
+    r"\?|\b(?:tell|let me know|needs?|give|share|say|specify|missing|send|provide|which|what|who|where|when|how)\b",
+    re.IGNORECASE,
+)
+
+
 def check_clarification(dialogue: CheckedDialogue) -> Iterator[Finding]:
     """Yield `missing_parameter` requests without a question and its answer before the call."""
     for segment in dialogue.segments:
-        if "missing_parameter" not in segment.patterns or not dialogue.calls_in(segment):
+        calls = dialogue.calls_in(segment)
+        if "missing_parameter" not in segment.patterns or not calls:
             continue
-        asked = [i for i in segment.messages if dialogue.role(i) == "assistant" and "?" in dialogue.texts[i]]
-        answered = [i for i in segment.messages if asked and dialogue.role(i) == "user" and i > asked[0]]
-        called = [call.message for call in dialogue.calls_in(segment)]
-        if not answered or max(called) < answered[0]:
+        asked = [i for i in segment.messages if dialogue.role(i) == "assistant" and _ASKS.search(dialogue.texts[i])]
+        if not any(_is_informed(dialogue, index, call) for index in asked for call in calls if call.message > index):
             told = "a required value was missing, and the assistant called without asking for it"
-            yield Finding(check="clarification", message=told, message_index=called[0])
+            yield Finding(check="clarification", message=told, message_index=calls[0].message)
+
+
+def _is_informed(dialogue: CheckedDialogue, asked: int, call: Call) -> bool:
+    """Tell whether the question was answered before the call.
+
+    A question that follows a result may be about that result (which one, another try), so that its answer must bring
+    a value of the call that nobody had said before; after an error it never counts.
+    """
+    answer = next((i for i in dialogue.indices("user", before=call.message) if i > asked), None)
+    if answer is None or dialogue.role(asked - 1) != "tool":
+        return answer is not None
+    if any(c.answered == asked - 1 and c.error is not None for c in dialogue.calls):
+        return False
+    before = [dialogue.texts[i] for i in dialogue.indices("user", before=asked)]
+    properties = (dialogue.known_tools(call.message).get(call.name, {}).get("parameters") or {}).get("properties") or {}
+    return any(
+        supports([*before, dialogue.texts[answer]], value, dialogue.today, name, properties.get(name) or {})
+        and not supports(before, value, dialogue.today, name, properties.get(name) or {})
+        for name, value in (call.arguments or {}).items()
+    )
 
 
 def check_needless_calls(dialogue: CheckedDialogue) -> Iterator[Finding]:
@@ -109,10 +135,9 @@ def check_parallel(dialogue: CheckedDialogue) -> Iterator[Finding]:
     """Yield `parallel` requests whose calls do not go out together."""
     for segment in dialogue.segments:
         calls = dialogue.calls_in(segment)
-        if "parallel" in segment.patterns and calls:
-            if max(len(dialogue.calls_of[call.message]) for call in calls) < 2:
-                told = "independent calls do not go out together"
-                yield Finding(check="parallel", message=told, message_index=calls[0].message)
+        if "parallel" in segment.patterns and calls and max(len(dialogue.calls_of[c.message]) for c in calls) < 2:
+            told = "independent calls do not go out together"
+            yield Finding(check="parallel", message=told, message_index=calls[0].message)
 
 
 def check_correction(dialogue: CheckedDialogue) -> Iterator[Finding]:

@@ -1,13 +1,14 @@
 """Compiled JSON Schema validators, one per schema content, with `multipleOf` tested exactly."""
 
 import json
+import re
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
 
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError, ValidationError
+from jsonschema.exceptions import SchemaError, UnknownType, ValidationError
 from jsonschema.validators import extend
 
 from toolflow_graph.types import JSON
@@ -27,18 +28,25 @@ def _multiple_of(_validator: Any, step: Any, instance: Any, _schema: Any) -> Ite
         yield ValidationError(f"{instance!r} is not a multiple of {step!r}")
 
 
-_Validator: Any = extend(Draft202012Validator, {"multipleOf": _multiple_of})
+_Validator: Any = extend(Draft202012Validator, {"multipleOf": _multiple_of})  # type: ignore[no-untyped-call]
 _BY_ID: dict[int, tuple[JSON, Any]] = {}
 _KEPT = 20000
+_BROKEN = (SchemaError, UnknownType, re.error, TypeError, AttributeError)
 
 
-def schema_errors(schema: JSON, instance: Any) -> Iterator[tuple[str, str]]:
-    """Yield (path, message) for each way in which the instance breaks the schema, shortest path first."""
+def schema_errors(schema: JSON, instance: Any) -> list[tuple[str, str]]:
+    """Return (path, message) for each way in which the instance breaks the schema, shortest path first.
+
+    Schemas are taken as they are; one that is itself broken, as other people's may be, finds nothing.
+    """
     validator = _validator(schema)
-    if validator is None or validator.is_valid(instance):
-        return
-    for error in sorted(validator.iter_errors(instance), key=lambda e: len(e.absolute_path)):
-        yield error.json_path.removeprefix("$").removeprefix("."), _shorten(error.message)
+    try:
+        if validator.is_valid(instance):
+            return []
+        errors = sorted(validator.iter_errors(instance), key=lambda e: len(e.absolute_path))
+    except _BROKEN:
+        return []
+    return [(error.json_path.removeprefix("$").removeprefix("."), _shorten(error.message)) for error in errors]
 
 
 def _shorten(message: str) -> str:
@@ -58,9 +66,4 @@ def _validator(schema: JSON) -> Any:
 
 @lru_cache(maxsize=8192)
 def _compile(content: str) -> Any:
-    schema = json.loads(content)
-    try:
-        _Validator.check_schema(schema)
-    except SchemaError:
-        return None
-    return _Validator(schema)
+    return _Validator(json.loads(content))

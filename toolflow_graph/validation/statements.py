@@ -8,6 +8,7 @@ from decimal import Decimal
 from toolflow_graph.types import Finding
 from toolflow_graph.validation.dialogue import CheckedDialogue
 from toolflow_graph.validation.pool import Pool
+from toolflow_graph.values.naming import fold
 from toolflow_graph.values.read_numbers import UNIT_SECONDS, Mention
 from toolflow_graph.values.reading import Reading
 
@@ -19,7 +20,11 @@ _HEDGES = re.compile(
     r"just over|at least|at most|close to|well over|a good|a bit|within|barely|not quite|little)\s(?:the |a )?$|~\s?$"
 )
 _IDIOMS = re.compile(r"^(?:an?|half an?|another|a few|a couple(?: of)?|one)\b")
-_CODE = re.compile(r"(?<![\w@./-])(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[A-Za-z0-9][\w-]{3,}(?![\w@]|\.\w)")
+_CODE = re.compile(
+    r"(?<![\w@./-])(?=[\w-]*\d)(?:(?=[\w-]*[A-Za-z])[A-Za-z0-9][\w-]{3,}|(?=[\w-]*[A-Z])[A-Z0-9]{2,3})(?![\w@]|\.\w)"
+)
+_NO_CLOCK = re.compile(r"(?<![\w:.])(?:\d{1,2}:[6-9]\d|(?:2[4-9]|[3-9]\d):[0-5]\d)(?![\d:])")
+_PHONE = re.compile(r"(?<![\w.,])\+?\(?\d[\d ()/-]{7,}\d(?![\w%])")
 _NO_CODE = re.compile(
     r"^(?:\d+(?:st|nd|rd|th|am|pm|k|m|km|cm|mm|kg|g|mg|ml|l|h|hr|hrs|min|mins|s|sec|gb|mb|tb|kwh|kw|w|x|c|f|days?|"
     r"minutes?|hours?|nights?|weeks?|months?|years?|seats?|person|star|page|inch)?|[a-z]+(?:-\d+|-[a-z]+)+|"
@@ -45,7 +50,7 @@ def check_statements(dialogue: CheckedDialogue) -> Iterator[Finding]:
         role = dialogue.role(index)
         if role in ("system", "user"):
             called = False if role == "user" else called
-            pool.add_text(dialogue.reading(index))
+            pool.add_text(dialogue.reading(index), arithmetic=role == "user")
         elif role == "tool" and index in results:
             called = True
             pool.add_json(results[index].result)
@@ -77,9 +82,17 @@ def _find(text: str, reading: Reading, pool: Pool) -> Iterator[str]:
             yield address
     folded = reading.folded
     taken: list[tuple[int, int]] = []
+    for number in _PHONE.finditer(folded):
+        if not any(m.kind == "date" and m.start < number.end() and number.start() < m.end for m in reading.dated):
+            taken.append(number.span())
+            if not pool.has_code(number[0]):
+                yield number[0].strip()
     for code in _CODE.finditer(text):
-        if not _NO_CODE.match(code[0]) and not pool.has_text(re.sub(r"[^a-z0-9]+", "", code[0].lower())):
+        if not _NO_CODE.match(code[0]) and not pool.has_code(fold(code[0])):
             yield code[0]
+    for clock in _NO_CLOCK.finditer(folded):
+        if not pool.has_verbatim(clock[0]):
+            yield clock[0]
     yield from _find_moments(reading, pool, taken)
     yield from _find_durations(reading, pool, taken)
     markers = {m.end() - 1 for m in _MARKER.finditer(text)}
@@ -95,7 +108,7 @@ def _find(text: str, reading: Reading, pool: Pool) -> Iterator[str]:
         inside = [m for (start, end), m in hours.items() if start < mention.end and mention.start < end]
         if inside and pool.has_time(v for m in inside for v in m.values if isinstance(v, int)):
             continue
-        if not pool.has_number(values, hedged=_is_hedged(folded, mention)):
+        if not pool.has_number(values, hedged=_is_hedged(folded, mention), share=mention.kind == "percent"):
             yield folded[mention.start : mention.end].strip()
 
 
@@ -111,8 +124,9 @@ def _find_moments(reading: Reading, pool: Pool, taken: list[tuple[int, int]]) ->
         taken.append((start, end))
         if pool.today in values or any(s <= start < e and (s, e) != (start, end) for s, e in days):
             continue
-        if not pool.has_date(values):
-            yield folded[start:end].strip()
+        words = folded[start:end].strip()
+        if not _IDIOMS.match(words.removeprefix("in ")) and not pool.has_date(values) and not pool.has_verbatim(words):
+            yield words
     for mention in reading.timed:
         if mention.kind == "time":
             taken.append((mention.start, mention.end))

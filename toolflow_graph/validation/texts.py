@@ -1,5 +1,6 @@
 """Checks of what is said: empty, cut off, repeated or leaking text, and users who speak like assistants."""
 
+import json
 import re
 from collections.abc import Iterator
 from functools import lru_cache
@@ -27,35 +28,42 @@ _DANGLING = re.compile(
 )
 _HANGING = re.compile(r"\b(?:of|to|with|for|at|in|on|by|is|are|was|will|that|if|from|about|between|into)\s*$")
 _LIST_LINE = re.compile(r"^\s*(?:[-*•|]|\d+[.)])\s|\|\s*$")
+_CODE_END = re.compile(r"(?:\S+@\S+\.\w{2,}|\S*://\S+|\w+\.\w{2,}|(?=\S*\d)\S*[A-Za-z]\S*)$")
 _LAST_WORD = re.compile(r"([A-Za-zÀ-ÿ]+)\s*$")
 
 
 def check_truncated(dialogue: CheckedDialogue) -> Iterator[Finding]:
     """Yield texts that stop inside a word or a sentence."""
     indices = [i for i in dialogue.indices(*_SPEAKERS) if dialogue.texts[i].strip()]
-    ended = {i: bool(_ENDED.search(dialogue.texts[i])) for i in indices}
+    ended = {i: bool(_ENDED.search(dialogue.texts[i])) and not _opens_quote(dialogue.texts[i]) for i in indices}
     for index in indices:
-        text = dialogue.texts[index].strip()
-        assistant = dialogue.role(index) == "assistant"
         if ended[index]:
             continue
-        others = [ended[i] for i in indices if i != index and dialogue.role(i) == "assistant"]
-        strict = assistant and bool(others) and all(others) and not _LIST_LINE.search(text.splitlines()[-1])
+        text = dialogue.texts[index].strip()
+        assistant = dialogue.role(index) == "assistant"
+        others = [ended[i] for i in indices if i != index and dialogue.role(i) == dialogue.role(index)]
+        # who has always ended sentences with a full stop does not stop doing so
+        careful = bool(others) and all(others) and not _LIST_LINE.search(text.splitlines()[-1])
         last = _LAST_WORD.search(text)
-        cut = _DANGLING.search(text) or (assistant and _HANGING.search(text)) or (last and _is_cut(dialogue, last[1]))
-        if cut or (strict and last and last[1].islower() and len(text.split()) > 3):
+        open_ended = assistant and careful and len(text.split()) > 3 and not _CODE_END.search(text)
+        cut = careful and last and _is_cut(dialogue, indices, last[1])
+        if _DANGLING.search(text) or (assistant and _HANGING.search(text)) or open_ended or cut:
             told = f"the text stops short: …{text[-30:]!r}"
             yield Finding(check="truncated", message=told, message_index=index)
 
 
-def _is_cut(dialogue: CheckedDialogue, word: str) -> bool:
-    """Tell whether the word is only the beginning of another word of the dialogue."""
-    if len(word) < 3:
+def _opens_quote(text: str) -> bool:
+    return text.rstrip().endswith('"') and text.count('"') % 2 == 1
+
+
+def _is_cut(dialogue: CheckedDialogue, indices: list[int], word: str) -> bool:
+    """Tell whether the word stands nowhere else, and another word of the dialogue begins with it."""
+    said = " ".join(dialogue.texts[i] for i in indices).lower()
+    known = f"{said} {json.dumps(list(dialogue.tools.values())).lower()}"
+    begins = re.compile(rf"\b{re.escape(word.lower())}(\w*)")
+    if len(word) < 3 or sum(not match[1] for match in begins.finditer(known)) > 1:
         return False
-    everything = " ".join(dialogue.texts).lower()
-    lower = re.escape(word.lower())
-    alone = len(re.findall(rf"\b{lower}\b", everything)) > 1
-    return not alone and re.search(rf"\b{lower}(?!s\b|ed\b|ing\b|er\b|ly\b|es\b|y\b|d\b)\w{{2,}}", everything) is not None
+    return any(len(match[1]) > 2 for match in begins.finditer(said))
 
 
 def check_repeated_text(dialogue: CheckedDialogue) -> Iterator[Finding]:
@@ -73,13 +81,15 @@ def check_repeated_text(dialogue: CheckedDialogue) -> Iterator[Finding]:
 _PLACEHOLDER = re.compile(
     r"\{[A-Za-z_][\w. ]*\}|<(?!/?(?:b|i|br|p|a|li|ul|code|pre|em|strong)\b)[A-Za-z][\w ]{1,30}>|"
     r"\[(?:insert|your|name|city|date|time|user|assistant|tool|company|placeholder|amount|address|email|phone|link|"
-    r"number|location|xxx?)\b[^\]]{0,40}\]|\bTODO\b|\bFIXME\b|lorem ipsum|\bXXX+\b|\$\{?\w+\}|%\(\w+\)s",
+    r"number|location|xxx?)\b[^\]]{0,40}\]|lorem ipsum|\bXXX+\b|\$\{\w+\}|\$[a-z]\w{2,}\b|%\(\w+\)s",
     re.IGNORECASE,
 )
+_REMARK = re.compile(r"\b(?:TODO|FIXME|TBD)\b")
 _JSON = re.compile(r"\{\s*[\"']|[\"']\w+[\"']\s*:\s*[\"'\[{\d]|\[\s*\{|\}\s*[\]}]|```json")
 _PLAN = re.compile(
     r"\bplanned requests?\b|\bdialogue plan\b|\btool[ _]calls?\b|\btool simulator\b|\bfunction calls?\b|"
-    r"\bchit-?chat\b|\btopic shift\b|\bmissing parameters?\b|\bmissing function\b|\bsystem prompt\b|\bNone\b|\bnull\b|"
+    r"\bchit-?chat\b|\btopic shift\b|\bmissing parameters?\b|\bmissing function\b|\bsystem prompt\b|\bnull\b|"
+    r"(?<=[\w,:] )None\b(?! of)|"
     r"<\|?\w+\|>|\bundefined\b",
 )
 _SNAKE = re.compile(r"(?<![\w@./:-])[A-Za-z]\w*_\w+(?![\w@/])")
@@ -90,9 +100,15 @@ def check_leaks(dialogue: CheckedDialogue) -> Iterator[Finding]:
     names = set(PATTERNS)
     for tool in dialogue.tools.values():
         names |= _code_names(_Hashable(tool))
+    arguments = " ".join(json.dumps(call.arguments) for call in dialogue.calls)
     for index in dialogue.indices(*_SPEAKERS):
         text = dialogue.texts[index]
         if not text:
+            continue
+        remark = _REMARK.search(text)
+        if remark and remark[0] not in arguments:  # people do look for remarks in code
+            told = f"a placeholder in the text: {remark[0]!r}"
+            yield Finding(check="leaks", message=told, message_index=index)
             continue
         for pattern, what in ((_PLACEHOLDER, "a placeholder"), (_JSON, "JSON"), (_PLAN, "words of the plan")):
             match = pattern.search(text)

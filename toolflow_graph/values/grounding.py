@@ -58,19 +58,25 @@ def _supports(readings: list[Reading], value: Any, name: str, schema: JSON) -> b
         singular = name[:-1] if name.endswith("s") and not name.endswith("ss") else name
         return all(_supports(readings, v, singular, part) for v in value)
     if isinstance(value, bool):
-        return any(_has_boolean(reading, value, name) for reading in readings)
+        return any(_has_boolean(reading, value, name, schema) for reading in readings)
     if isinstance(value, int | float):
         return _has_number(readings, Decimal(str(value)), name, schema)
     return _has_string(readings, str(value), name, schema)
 
 
-def _has_boolean(reading: Reading, value: bool, name: str) -> bool:
+def _has_boolean(reading: Reading, value: bool, name: str, schema: JSON) -> bool:
     words = reading.words
-    about = [stem(w) for w in split_words(name) if w not in ("is", "has", "include", "with", "only", "enable", "use")]
-    mentioned = any(w in reading.stems for w in about)
+    about = {stem(w) for w in split_words(name) if w not in _AUXILIARY}
+    about |= {w for w in content_words(str(schema.get("description", ""))) if w not in _GENERIC}
+    mentions = [i for i, token in enumerate(reading.tokens) if stem(token) in about]
+    denied = any(set(reading.tokens[max(0, i - 4) : i]) & _NO for i in mentions)
     if value:
-        return bool(words & _FIRM) or ((mentioned or bool(words & _YES)) and not words & _NO)
-    return bool(words & _NO)
+        return bool(words & _FIRM) or (bool(mentions) and not denied) or (bool(words & _YES) and not words & _NO)
+    return denied or bool(words & _NO)
+
+
+_AUXILIARY = frozenset({"is", "has", "include", "with", "only", "enable", "use", "and", "the", "of", "to", "in"})
+_GENERIC = frozenset({"whether", "true", "fals", "includ", "default", "only", "shoul", "should", "also", "set", "flag", "if"})
 
 
 def _has_number(readings: list[Reading], value: Decimal, name: str, schema: JSON) -> bool:
@@ -160,20 +166,24 @@ def _has_string(readings: list[Reading], value: str, name: str, schema: JSON) ->
         return any(_has_phone(reading, value) for reading in readings)
     if moment is not None:
         return any(fold(value) in reading.folded for reading in readings)
+    if kind == "email" or _MAIL.fullmatch(value):
+        return any(re.search(rf"(?<![\w.+-]){re.escape(fold(value))}(?![\w-])", r.folded) for r in readings)
     if _has_code(readings, value):
         return True
     if kind == "url":
         return any(_bare_url(value) in reading.folded for reading in readings)
-    if kind == "email":
-        return any(fold(value) in reading.folded for reading in readings)
     if re.fullmatch(r"-?\d+(?:\.\d+)?", value):
         return kind != "id" and _has_number(readings, Decimal(value), name, schema)
     for words in words_of_code(value, kind, name):
         if any(_has_phrase(reading, words) for reading in readings):
             return True
-    if kind == "id":
+    if kind == "id" or _CODELIKE.fullmatch(value):
         return False
     return _has_words(readings, value, kind)
+
+
+_MAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
+_CODELIKE = re.compile(r"[\w-]+(?:[./_@][\w-]+)+")
 
 
 def _has_words(readings: list[Reading], value: str, kind: Kind) -> bool:
@@ -297,22 +307,5 @@ def _bare_url(value: str) -> str:
 
 
 def _has_code(readings: list[Reading], value: str) -> bool:
-    code = _code(value)
-    if code is None:
-        return False
-    squeezed, pattern = code
-    return any(squeezed in r.squeezed and pattern().search(r.folded) is not None for r in readings)
-
-
-@lru_cache(maxsize=16384)
-def _code(value: str) -> tuple[str, Any] | None:
-    squeezed = re.sub(r"[^a-z0-9]+", "", fold(value))
-    if not squeezed:
-        return None
-
-    @lru_cache(maxsize=1)
-    def pattern() -> re.Pattern[str]:
-        spelled = r"[\W_]{0,3}".join(re.escape(character) for character in squeezed)
-        return re.compile(rf"(?<![a-z0-9]){spelled}(?![a-z0-9])")
-
-    return squeezed, pattern
+    code = fold(value)
+    return any(reading.has_code(code) for reading in readings)

@@ -19,7 +19,7 @@ _MONTH = (
 )
 _ORDINAL = "|".join(sorted(ORDINAL_WORDS, key=len, reverse=True))
 _DAY = rf"(?:\d{{1,2}}(?:st|nd|rd|th)?|(?:{_ORDINAL}))"
-_JOIN = r"(?:\s?(?:-|to|and|until|till|through|or|,)\s?(?:the )?)"
+_JOIN = r"(?:\s?(?:-|to|and|until|till|through|or)\s?(?:the )?)"
 _DAY_MONTH = re.compile(
     rf"(?<![\w.:/])(?:(?P<d0>{_DAY}){_JOIN})?(?P<d>{_DAY})(?:\s(?:of\s)?|-)(?P<m>{_MONTH})(?:,?(?:\s|-)(?P<y>\d{{4}}))?"
 )

@@ -31,6 +31,11 @@ _BARE = re.compile(
     rf"make it|now|ends?|starts?)\s(?:like\s|about\s|around\s|exactly\s|maybe\s)?(?P<h>{_HOUR_WORDS}|1\d|2[0-3]|\d)"
     r"(?![\w:]|[.,]\d|\s?%|[-/]\d)"
 )
+_AFTER_DAY = re.compile(
+    r"\b(?:today|tomorrow|tonight|\w+day|january|february|march|april|may|june|july|august|september|october|november|"
+    rf"december|\d(?:st|nd|rd|th)?),?\s(?P<h>{_HOUR_WORDS}|1\d|2[0-3]|\d)(?=\s*(?:[,;.!?)]|$|please|sharp|instead|then))"
+    r"(?![.,]\d)"
+)
 _RANGE = re.compile(r"(?<![\d:./-])(?P<h>1\d|2[0-3]|[1-9])\s?-\s?(?P<h2>1\d|2[0-3]|[1-9])(?![\d:/-])")
 
 
@@ -49,7 +54,7 @@ def read_times(text: str) -> Iterator[Mention]:
         yield _mention(match, _hour(match["h"]), 0, strict=True)
     for match in _OFFSET.finditer(text):
         yield from _read_offset(match)
-    for match in (*_BARE.finditer(text), *_HOUR_MARK.finditer(text)):
+    for match in (*_BARE.finditer(text), *_HOUR_MARK.finditer(text), *_AFTER_DAY.finditer(text)):
         yield Mention(match.start("h"), match.end("h"), "hour", _readings(_hour(match["h"]), 0, "", padded=False))
     for match in _RANGE.finditer(text):
         values = [value for h in ("h", "h2") for value in _readings(int(match[h]), 0, "", padded=False)]

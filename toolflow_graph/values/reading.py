@@ -19,6 +19,7 @@ STOPWORDS = word_set(
 )
 _TOKEN = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
 _NOISE = re.compile(r"[^a-z0-9]+")
+_SPLITTABLE = 5
 _DATELIKE = re.compile(
     r"[/\d-]|day|week|month|year|now|night|current|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|new y|valen|hallow|"
     r"morning|afternoon|evening|noon|quarter|mon|tue|wed|thu|fri|sat|sun|first|second|third|th\b|tomorrow|tm|christ"
@@ -53,9 +54,27 @@ class Reading:
         return frozenset(stem(word) for word in self.words)
 
     @cached_property
-    def squeezed(self) -> str:
-        """Only the letters and digits."""
-        return _NOISE.sub("", self.folded)
+    def squeezed(self) -> tuple[str, frozenset[int]]:
+        """Only the letters and digits, and where in them a word begins or ends."""
+        words = [w for w in _NOISE.split(self.folded) if w]
+        edges = [0]
+        for word in words:
+            edges.append(edges[-1] + len(word))
+        return "".join(words), frozenset(edges)
+
+    def has_code(self, code: str) -> bool:
+        """Tell whether whole words make up the letters and digits of a folded code, whatever stands between them."""
+        parts = [part for part in _NOISE.split(code) if part]
+        squeezed = "".join(parts)
+        if len(squeezed) < _SPLITTABLE:
+            return bool(parts) and (squeezed in self.words or f" {' '.join(parts)} " in self.plain)
+        text, edges = self.squeezed
+        start = text.find(squeezed)
+        while start >= 0:
+            if start in edges and start + len(squeezed) in edges:
+                return True
+            start = text.find(squeezed, start + 1)
+        return False
 
     @cached_property
     def plain(self) -> str:

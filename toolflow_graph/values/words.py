@@ -158,6 +158,8 @@ def enum_words(value: str) -> str:
         parts = camel if camel_case else parts
     else:
         camel_case = False
+    if len(parts) > 1 and plain.isupper():
+        return " ".join(parts).lower()
     return " ".join(_decapitalise(part, alone=len(parts) == 1, camel_case=camel_case) for part in parts) or "nothing"
 
 

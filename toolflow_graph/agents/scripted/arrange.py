@@ -47,7 +47,6 @@ class _Arranger:
         self.steps: list[Step] = []
         self.used: dict[str, Tool] = {}
         self.wanted = rng.randint(*brief.requests)
-        self.home = ""
 
     def run(self) -> list[Step]:
         self._lay_calls()
@@ -79,8 +78,6 @@ class _Arranger:
         self.steps.append(step)
         for tool in step.tools:
             self.used[tool.name] = tool
-        if step.tools and not self.home:
-            self.home = step.tools[0].domain
         return step
 
     # The requests that call tools
@@ -201,18 +198,25 @@ class _Arranger:
     def _shift_topic(self) -> None:
         if "topic_shift" not in self.due:
             return
-        nearby = {self.home, *self._neighbours(self.home)}
-        far = [t for t in self.brief.tools.values() if t.domain not in nearby and t.name not in self.used]
-        candidates = [t for t in far if self._stands_alone(t)]
-        if not candidates:
-            far_step = [s for s in self.steps[1:] if s.tools and s.tools[0].domain not in nearby]
-            if not far_step:
-                raise PlanError("no drawn tool is from another field")
-            far_step[0].patterns.append("topic_shift")
-            return
         if not self.steps:
             raise PlanError("there is no topic to shift from")
-        self._add(Step(["topic_shift"], [self.rng.choice(candidates)]))
+        far = self._free(lambda tool: self._stands_alone(tool) and self._is_far(tool, self.steps))
+        if far:
+            self._add(Step(["topic_shift"], [self.rng.choice(far)]))
+            return
+        for place, step in enumerate(self.steps):
+            if place and step.tools and self._is_far(step.tools[0], self.steps[:place]):
+                step.patterns.append("topic_shift")
+                return
+        raise PlanError("no drawn tool is from another field")
+
+    def _is_far(self, tool: Tool, steps: Sequence[Step]) -> bool:
+        """Say whether a tool's field is none of the earlier steps' and next to none of them."""
+        fields = {other.domain for step in steps for other in step.tools}
+        return not any(
+            tool.domain == field or tool.domain in self._neighbours(field) or field in self._neighbours(tool.domain)
+            for field in fields
+        )
 
     def _neighbours(self, domain: str) -> tuple[str, ...]:
         speech = self.brief.domains.get(domain)

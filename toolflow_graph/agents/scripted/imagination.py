@@ -61,8 +61,18 @@ class Imagination:
         self.rng: random.Random = scene.rng("result", tool.name, repr(sorted(arguments.items(), key=repr)))
         self.action = sense(tool).action
         self.siblings: set[str] = set()
-        self.known = {**world.recall(arguments), **arguments}
+        self.known = {**self._still_true(world.recall(arguments)), **arguments}
         self.city = next((str(v) for n, v in self.known.items() if kind_of(n, _TEXT) == "city" and v), home.city)
+
+    def _still_true(self, recalled: JSON) -> JSON:
+        """Leave out what the action is about to change: what is cancelled is no longer confirmed."""
+        statuses = set(_STATUS.get(self.action, "").split())
+        fields = self.tool.returns.get("properties", {})
+        return {
+            name: value
+            for name, value in recalled.items()
+            if not (_is_status(name) and statuses & set(fields.get(name, {}).get("enum", ())))
+        }
 
     def result(self) -> JSON:
         """Return the result object."""
@@ -101,7 +111,7 @@ class Imagination:
     def _scalar(self, name: str, schema: JSON, *, top: bool) -> Any:
         words = set(words_of(name))
         enum = schema.get("enum")
-        if top and enum and words & {"status", "state", "outcome"}:
+        if top and enum and _is_status(name):
             for status in _STATUS.get(self.action, "").split():
                 if status in enum:
                     return status
@@ -135,29 +145,56 @@ class Imagination:
 
     def _constrain(self, item: JSON, schema: JSON) -> JSON:
         """Keep to filters such as `max_price`, `min_rating`, `depart_after`, `arrive_before`."""
-        moved = set()
+        limits = self._limits(item)
+        if all(_between(item[field], *limits[field]) for field in limits):
+            return item
+        fields = schema["properties"]
+        moments = {f for f in limits if isinstance(item[f], str)}
+        if moments:  # every moment lies in the window, so that a start and its end can be put in order afterwards
+            lows, highs = ([limits[f][side] for f in moments if limits[f][side] is not None] for side in (0, 1))
+            kinds = {kind_of(f, fields[f]) for f in moments}
+            moments = {
+                f for f, v in item.items() if isinstance(v, str) and kind_of(f, fields[f]) in kinds - {"id"}
+            } - set(self.known)
+            limits |= dict.fromkeys(moments, (max(lows, default=None), min(highs, default=None)))
+        tried = item
+        for _ in range(10):
+            drawn = {f: self._within(f, fields[f], *limits[f]) for f in sorted(limits)}
+            tried = dict(coherent({**item, **drawn}, schema, self.rng, fixed=set(limits) - moments))
+            if all(_between(tried[field], *limits[field]) for field in limits):
+                break
+        return tried
+
+    def _limits(self, item: JSON) -> dict[str, tuple[Any, Any]]:
+        """Return the lowest and the highest value that the arguments allow for fields of an item."""
+        limits: dict[str, tuple[Any, Any]] = {}
         for name, limit in self.arguments.items():
             low, high = bool(_LOW & set(words_of(name))), bool(_HIGH & set(words_of(name)))
             core = _stems(words_of(name)) - _LOW - _HIGH
             if low == high or not core or isinstance(limit, bool | list | dict):
                 continue
             for field, value in item.items():
-                comparable = isinstance(value, str) == isinstance(limit, str) and not isinstance(
-                    value, bool | list | dict
-                )
-                if not comparable or not core <= _stems(words_of(field)):
-                    continue
-                if (low and value < limit) or (high and value > limit):
-                    item[field] = self._within(field, schema["properties"][field], limit, low=low)
-                    moved.add(field)
-        return dict(coherent(item, schema, self.rng, fixed=moved)) if moved else item
+                alike = isinstance(value, str) == isinstance(limit, str) and not isinstance(value, bool | list | dict)
+                if alike and core <= _stems(words_of(field)):
+                    lowest, highest = limits.get(field, (None, None))
+                    limits[field] = (limit, highest) if low else (lowest, limit)
+        return limits
 
-    def _within(self, field: str, schema: JSON, limit: Any, *, low: bool) -> Any:
-        for _ in range(30):
+    def _within(self, field: str, schema: JSON, low: Any, high: Any) -> Any:
+        for _ in range(60):
             value = draw_value(field, schema, self.rng, self.today)
-            if (low and value >= limit) or (not low and value <= limit):
+            if _between(value, low, high):
                 return value
+        limit = high if low is None else low
         return limit if _fits(schema, limit) else draw_value(field, schema, self.rng, self.today)
+
+
+def _between(value: Any, low: Any, high: Any) -> bool:
+    return bool((low is None or value >= low) and (high is None or value <= high))
+
+
+def _is_status(name: str) -> bool:
+    return not {"status", "state", "outcome"}.isdisjoint(words_of(name))
 
 
 def _stems(words: Sequence[str]) -> set[str]:

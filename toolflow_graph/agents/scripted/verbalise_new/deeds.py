@@ -1,7 +1,7 @@
 """What a tool does, as a verb phrase in plain English, and which of its phrases a parameter's value can replace."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from toolflow_graph.agents.scripted.sense import words_of
@@ -15,11 +15,16 @@ __all__ = ["Deed", "Phrase", "read_deed"]
 
 @dataclass(frozen=True)
 class Phrase:
-    """The object (no preposition) or one prepositional phrase; `nouns` are the parameters that can replace it."""
+    """The object (no preposition) or one prepositional phrase; `nouns` are the parameters that can replace it.
+
+    `owned` is what belongs to the noun ("a company's | profit"), `vague` a phrase that only announces a parameter.
+    """
 
     preposition: str
     words: str
     nouns: tuple[Noun, ...] = ()
+    owned: str = ""
+    vague: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,8 @@ class Deed:
 
     def thing(self) -> str:
         """Return what the verb is done to, without any value."""
-        return " ".join(f"{p.preposition} {p.words}".strip() for p in self.phrases)
+        kept = [p for p in self.phrases if not (p.nouns and p.preposition == "with")]
+        return " ".join(f"{p.preposition} {p.words}".strip() for p in kept)
 
 
 _LEADS = re.compile(
@@ -59,7 +65,7 @@ _MORE_LEADS = re.compile(
     re.IGNORECASE,
 )
 _CUT = re.compile(
-    r"\s*(?:[;:\"'`{}\[\]|<>=]|\s-{1,2}\s|\u2014|\.(?:\s|$)|,? ?\b(?:given|based (?:up)?on|using|via|through|according to|depending on|"
+    r"\s*(?:[;:\"`{}\[\]|<>=]|(?<!\w)'|\s-{1,2}\s|\u2014|\.(?:\s|$)|,? ?\b(?:given|based (?:up)?on|using|via|through|according to|depending on|"
     r"that|which|where|whose|when|while|in order to|so that|such as|including|as well as|along with|with support|"
     r"with (?:the |an? )?(?:options?|ability|given|specified|optional|various|specific|provided|detailed)|by (?:its|their|the given|"
     r"providing|specifying|using|\w+ing|name|id)|for the purpose|taking into|considering|from the (?:given|provided|list)|in the form|"
@@ -76,18 +82,17 @@ _DEVELOPER = re.compile(
 )
 _PREPOSITIONS = frozenset(
     "of for in at on from to between by with about within near around under over during into against across after "
-    "before since until among inside along toward towards regarding concerning up_to as like".split()
+    "before since until among inside along toward towards regarding concerning up_to as like nearby".split()
 )
 _COUNT_WORDS = r"(?:two|both|multiple|several|any two|a pair of|the two|three)"
 _DETERMINER = re.compile(r"^(?:the|an?|any|each|every|all|this|that|these|those|my|some|one|another|other) ", re.IGNORECASE)
 _ADVERBS = re.compile(r"^(?:\w+ly|just|also|then)\s+(?=\w)", re.IGNORECASE)
-_LISTS = re.compile(r"^(?:the |an? )?(?:\w+ )?(?:list|array|set|collection|series|sequence)s? of ", re.IGNORECASE)
 
 
 def read_deed(tool: Tool, nouns: Sequence[Noun]) -> Deed:
     """Return the deed of a tool: from its description when that yields a verb phrase, else from its name."""
     deed = _from_description(tool.description) or _from_name(tool)
-    return _claim(deed, nouns)
+    return _claim(deed, nouns, frozenset(tool.required))
 
 
 def _from_description(description: str) -> Deed | None:
@@ -101,20 +106,34 @@ def _from_description(description: str) -> Deed | None:
     if len(words) < 2:
         return None
     verb = base_form(words[0].rstrip(","))
-    if verb is None or (words[0].endswith("s") and base_form(words[1]) and False):
+    if verb is None:
         return None
     rest = " ".join(words[1:])
     rest = re.sub(r"^(?:and|or|and/or|,)\s+(\w+)\s+", lambda m: "" if base_form(m[1]) else m[0], rest)
     if words[0].endswith(","):
         rest = re.sub(r"^(?:\w+, )*(?:and|or) \w+ ", "", rest)
     rest = _speak(rest)
-    if not rest:
+    if not rest or rest.lower() in ("the", "a", "an", "all", "data"):
         return None
     verb, rest = _particle(verb, rest)
     phrases = tuple(_split(rest))
+    if phrases and verb in _WANTED and _lacks_article(phrases[0]):
+        phrases = (replace(phrases[0], words=f"the {phrases[0].words}"), *phrases[1:])
     if not phrases or sum(len(p.words.split()) for p in phrases) > 16 or not re.match(r"[A-Za-z0-9]", rest):
         return None
     return Deed(PLAIN_VERBS.get(verb, verb), phrases)
+
+
+_WANTED = frozenset("get calculate compute determine estimate retrieve fetch predict identify obtain return provide find locate".split())
+_MASS = frozenset("information data pricing news advice content access feedback statistics guidance traffic weather text".split())
+
+
+def _lacks_article(phrase: Phrase) -> bool:
+    words = phrase.words.split()
+    if phrase.preposition or phrase.vague or _DETERMINER.match(f"{words[0]} ") or "'s" in phrase.words:
+        return False
+    alone = not is_plural(phrase.words) and words[-1].lower() not in _MASS and " and " not in phrase.words
+    return alone and not re.match(r"(?:if|whether|how|who|what|which|when|where|that|these|two|time)$", words[0]) and not words[0][0].isdigit()
 
 
 def _particle(verb: str, rest: str) -> tuple[str, str]:
@@ -123,51 +142,78 @@ def _particle(verb: str, rest: str) -> tuple[str, str]:
         return ("find", tail) if verb in ("search", "look", "query") else (f"{verb} for", tail)
     if head in ("up", "out", "off", "down", "back") and tail:
         return f"{verb} {head}", tail
-    if verb in ("perform", "execute", "run", "conduct", "do", "make") and re.match(r"(?:an? )?(?:\w+ )?search(?:es)? for ", rest):
+    if verb in ("perform", "execute", "run", "conduct", "do", "make") and re.match(
+        r"(?:an? )?(?:\w+ )?search(?:es)? for (?!(?:an? |the )?\u00a7?(?:\w+ )?(?:query|term|keyword))", rest
+    ):
         return "find", re.sub(r"^(?:an? )?(?:\w+ )?search(?:es)? for ", "", rest)
     return verb, rest
 
 
+_MARKED = re.compile(
+    r"\b(an?|the|any|each|two|all|of|for|on|in|with|from|at|to|by|within|between|about)((?: (?:an?|the))?) "
+    r"(?:(?:specific|specified|given|particular|certain|provided|desired|requested|selected|chosen) )+(?=\w)",
+    re.IGNORECASE,
+)
+_MARK = "\u00a7"
+
+
 def _speak(text: str) -> str:
     """Return a clause as people would say it: cut where details begin, developers' words and fillers out."""
-    cut = _CUT.search(text)
+    text = _MARKED.sub(rf"\1\2 {_MARK}", text)
+    text = re.sub(r"^(?:specific|given) (?=\w+[^s] )", "the ", text)
+    start = 4 if text.startswith(("if ", "whether ")) else 0
+    cut = _CUT.search(text, start)
     while cut is not None and cut.start() == 0:
         text = text[cut.end() :]
         cut = _CUT.search(text)
     text = text[: cut.start()] if cut else text
     text = _DEVELOPER.sub("", text)
-    if not re.match(r"[^,]+, [\w' -]+,? and \w+", text):
+    text = re.sub(r"^((?:an?|the) [\w-]+), ([\w-]+ [\w-]+)", r"\1 \2", text)
+    if not re.match(r"(?:[^,]+, )+(?:[\w'-]+ ){0,3}[\w'-]+,? and \w+", text):
         text = text.split(",", maxsplit=1)[0]
     text = re.sub(r"\b(?:the user's|a user's|users'|user's|the current user's|your)\b", "my", text, flags=re.IGNORECASE)
     text = re.sub(r"\bfor the (?:current )?user$", "for me", text)
     text = re.sub(r"\b(?:amongst|amount of time)\b", lambda m: "time" if "time" in m[0] else "among", text)
     text = re.sub(r"\bup to\b", "up_to", text)
-    text = plain_phrase(text)
+    text = re.sub(rf"\b([Aa])n? {_MARK}(\w)", lambda m: f"{m[1]}{'n' if m[2] in 'aeioAEIO' else ''} {_MARK}{m[2]}", plain_phrase(text))
     text = re.sub(r"\b(?:identifier|unique identifier)\b", "ID", text)
-    text = _LISTS.sub("", text) if re.match(r".*\b(?:list|array|set|collection|series) of \w+s\b", text) else text
+    text = re.sub(r"^(?:an? |the )?(?:\w+ )?(?:list|array|set|collection|series)s? of (?!the )", "", text)
+    text = re.sub(rf"\b(?:an?|the) {_MARK}?(?:type|kind|sort)s? of (?:an? )?(?=\w+(?: \w+)?$|\w+ \w+ (?:for|in|at|on)\b)", "the ", text)
+    text = re.sub(r"\b(amount|sum) of money\b", r"\1", text)
+    text = re.sub(r"\bnumber of\b", "number_of", text)
+    text = re.sub(r"\b(?:the|a) user (profile|account|information|details)", r"my \1", text)
     text = re.sub(r"\b(of|for|from|to|in|on) (?:an? |the )?(?:list|array|set|series|collection) of ", r"\1 these ", text)
     text = re.sub(r"(?:\s+(?:of|for|in|at|on|from|to|between|by|with|and|or|the|an?|within|about|its|into|per|than|as|any|up_to))+$", "", text)
+    text = re.sub(r"\s+(?:identified|specified|provided|associated|based|related|located|called|named|found|available)$", "", text)
     text = " ".join(text.split()).strip(" ,.-")
-    return text if not re.search(r"[_{}\[\]|\\/]", text.replace("up_to", "")) else ""
+    text = re.sub(rf"{_MARK}(?= |$)", "", text)
+    return text if not re.search(r"[_{}\[\]|\\/]", re.sub(r"up_to|number_of", "", text)) else ""
 
 
 def _split(text: str) -> Iterator[Phrase]:
     """Yield the object and the prepositional phrases; what follows "if" or "whether" stays together."""
-    if re.match(r"(?:if|whether|how)\b", text):
-        yield Phrase("", text)
+    if re.match(r"(?:if|whether|how|who|what|which|where|when)\b", text):
+        yield Phrase("", text.replace(_MARK, ""))
         return
     words: list[str] = []
     preposition = ""
-    between = False
-    for word in text.split():
-        if word.lower() in _PREPOSITIONS and (words or preposition == "") and not (between and word == "and"):
-            if words or preposition:
-                yield Phrase(preposition.replace("_", " "), " ".join(words))
+    tokens = text.split()
+    for word, following in zip(tokens, [*tokens[1:], ""], strict=True):
+        proper = words and words[-1][0].isupper() and following[:1].isupper()
+        adjective = word == "nearby" and not words
+        if word.lower() in _PREPOSITIONS and not proper and not adjective:
+            if words:
+                yield _phrase(preposition, words)
             preposition, words = word.lower(), []
         else:
             words.append(word)
     if words:
-        yield Phrase(preposition.replace("_", " "), " ".join(words))
+        yield _phrase(preposition, words)
+
+
+def _phrase(preposition: str, words: Sequence[str]) -> Phrase:
+    text = " ".join(words)
+    return Phrase(preposition.replace("_", " "), text.replace(_MARK, "").replace("_", " "), vague=_MARK in text)
 
 
 def _from_name(tool: Tool) -> Deed:
@@ -212,29 +258,86 @@ _UNSAYABLE_HEADS = frozenset(
     "type types mode format category method option options level criteria details information parameters user users "
     "system data results features attributes conditions settings preferences".split()
 )
+_NAMES = frozenset({"text", "person", "company", "city", "place", "country"})
 _NUMERIC = frozenset({"number", "measure", "money", "percent"})
 
 
-def _claim(deed: Deed, nouns: Sequence[Noun]) -> Deed:
+def _claim(deed: Deed, nouns: Sequence[Noun], required: Container[str]) -> Deed:
     """Let every phrase be replaced by the parameter whose name its head word is, or by a pair of them."""
     free = [n for n in nouns if n.kind not in _SKIPPED_KINDS]
-    phrases: list[Phrase] = []
-    for phrase in deed.phrases:
-        taken = _takers(phrase, free, first=not phrases)
-        phrases.append(replace(phrase, nouns=taken))
+    known = {singular(w) for n in nouns for w in n.core}
+    kept: list[Phrase] = []
+    dropped = False
+    given = list(_from_one_to_another(deed.phrases, free))
+    for phrase, following in zip(given, [*given[1:], Phrase("", "")], strict=True):
+        free = [n for n in free if n not in phrase.nouns]
+        if phrase.nouns:
+            kept.append(phrase)
+            continue
+        if dropped and phrase.preposition == "of":
+            continue
+        owner = _owner(phrase, free)
+        taken: tuple[Noun, ...] = ()
+        if following.preposition != "of":
+            taken = owner.nouns if owner else _takers(phrase, free, first=not kept, required=required)
+        dropped = bool(kept) and not taken and _only_announces(phrase, known)
+        if taken:
+            kept.append(owner or replace(phrase, nouns=taken))
+        elif not dropped:
+            kept.append(phrase)
         free = [n for n in free if n not in taken]
-    return replace(deed, phrases=tuple(phrases))
+    last = kept[-1]
+    if len(kept) < len(given) and not last.nouns and re.search(r"\w+ \w+ed$", last.words):
+        kept[-1] = replace(last, words=last.words.rsplit(" ", 1)[0])
+    verb = deed.verb
+    if verb == "search" and any(p.preposition == "of" and p.nouns for p in kept):
+        verb = "look up"
+    return replace(deed, verb=verb, phrases=tuple(kept))
 
 
-def _takers(phrase: Phrase, free: Sequence[Noun], *, first: bool) -> tuple[Noun, ...]:
-    if re.match(r"(?:if|whether|how|my)\b", phrase.words):
+def _only_announces(phrase: Phrase, known: Container[str]) -> bool:
+    """Say whether a phrase holds nothing but names of parameters, which are told elsewhere."""
+    heads = [singular(part.split()[-1]) for part in re.split(r",? and |, | or ", phrase.words.lower()) if part.split()]
+    listed = bool(heads) and all(head in known for head in heads)
+    if phrase.preposition == "of":
+        return listed and (phrase.vague or len(heads) > 1)
+    return phrase.vague or (listed and phrase.preposition not in ("on", "about")) or heads[-1:] in (["duration"], ["timeframe"], ["criterion"], ["range"], ["condition"])
+
+
+def _owner(phrase: Phrase, free: Sequence[Noun]) -> Phrase | None:
+    """Read "a company's profit" where there is a parameter for the company."""
+    match = re.match(r"(?:an?|the) ([\w ]+)'s (.+)", phrase.words)
+    if match is None:
+        return None
+    head = singular(match[1].split()[-1].lower())
+    noun = next((n for n in free if n.kind in _NAMES and singular(n.core[-1]) == head), None)
+    return replace(phrase, nouns=(noun,), owned=match[2]) if noun is not None else None
+
+
+def _from_one_to_another(phrases: Sequence[Phrase], free: Sequence[Noun]) -> Iterator[Phrase]:
+    pair: tuple[Noun, ...] = ()
+    for phrase in phrases:
+        match = re.match(r"one (\w+)$", phrase.words)
+        if match and phrase.preposition == "from":
+            pair = _pair_of(singular(match[1]), free)
+            yield replace(phrase, nouns=pair[:1])
+        elif pair and phrase.preposition == "to" and phrase.words.startswith("another"):
+            yield replace(phrase, nouns=pair[1:])
+        else:
+            yield phrase
+
+
+def _takers(phrase: Phrase, free: Sequence[Noun], *, first: bool, required: Container[str]) -> tuple[Noun, ...]:
+    if re.match(r"(?:if|whether|how|my)\b", phrase.words) or " and " in phrase.words:
         return ()
     content = _content(phrase.words)
     if not content or len(content) > 4:
         return ()
     head = singular(content[-1])
-    if content[-1] in _UNSAYABLE_HEADS or (first and phrase.preposition == "" and len(content) > 2):
+    if content[-1] in _UNSAYABLE_HEADS:
         return ()
+    if first and phrase.preposition == "" and len(content) > 2:
+        return tuple(n for n in free if n.kind == "id" and list(n.core) == content)[:1]
     multiple = re.search(rf"^(?:the )?{_COUNT_WORDS}\b", phrase.words) or (
         is_plural(content[-1]) and phrase.preposition in ("between", "of", "from")
     )
@@ -243,6 +346,8 @@ def _takers(phrase: Phrase, free: Sequence[Noun], *, first: bool) -> tuple[Noun,
         if pair:
             return pair
     for noun in free:
+        if noun.path not in required and (first or [singular(w) for w in noun.core] != [singular(w) for w in content]):
+            continue
         if _answers_to(noun, content, head, phrase, first=first):
             return (noun,)
     return ()
@@ -253,8 +358,9 @@ def _pair_of(head: str, free: Sequence[Noun]) -> tuple[Noun, ...]:
     if len(alike) == 2:
         return tuple(alike)
     letters = [n for n in free if n.kind in ("number", "measure", "count") and len(n.path) == 1]
-    if head in ("number", "integer", "value") and len(letters) == 2:
-        return tuple(letters)
+    if head in ("number", "integer", "value"):
+        numbers = [n for n in free if n.kind in ("number", "measure", "count") and n.core[-1] in ("number", "integer", "value")]
+        return tuple(letters) if len(letters) == 2 else tuple(numbers) if len(numbers) == 2 else ()
     places = [n for n in free if n.kind in ("city", "place")]
     if head in ("city", "location", "place", "point", "address", "town") and len(places) == 2:
         return tuple(places)
@@ -265,17 +371,23 @@ def _answers_to(noun: Noun, content: Sequence[str], head: str, phrase: Phrase, *
     core = [singular(w) for w in noun.core]
     own = [singular(w) for w in content]
     if noun.kind == "array":
-        return is_plural(content[-1]) and (core[-1] == head or (core[-1] in ("data", "value", "number", "item") and head == "number"))
-    if noun.kind == "count":
-        return False
+        if re.match(_COUNT_WORDS, phrase.words):
+            return False
+        return is_plural(content[-1]) and not phrase.words.startswith(("all ", "the ")) and (core[-1] == head or (core[-1] in ("data", "value", "number", "item") and head == "number"))
+    if noun.kind == "count" or "number of" in phrase.words:
+        return "number of" in phrase.words and core[-1] == head and phrase.preposition in ("for", "over", "in", "within", "after")
     if is_plural(content[-1]) and noun.kind != "enum":
         return False
     if noun.kind in ("city", "place") and head in _SITES and not first:
         return core[-1] in _SITES
     if noun.kind in ("date", "time") and head == noun.kind and phrase.preposition in ("for", "on", "at", "of", "in", "from"):
         return True
-    if noun.kind in _NUMERIC and (first or noun.kind != "money"):
-        return core == own and phrase.preposition in ("at", "with", "for")
+    if noun.kind in _NUMERIC:
+        if first:
+            return core == own and not phrase.preposition
+        if head in ("number", "integer", "value") and core[-1] == head and phrase.preposition in ("of", "from", "to", "than", "for"):
+            return len(content) == 1
+        return core == own and phrase.preposition in ("at", "with", "for", "after") and head != "time"
     if core == own or core[-len(own) :] == own:
         return True
     return core[-1] == head and len(core) == 1

@@ -1,6 +1,6 @@
 """Word tables for putting parameters into words: abbreviations, units, and the prepositions that nouns take."""
 
-__all__ = ["ABBREVIATIONS", "PAIRS", "PLAIN_VERBS", "TEMPLATES", "UNITS"]
+__all__ = ["ABBREVIATIONS", "PLAIN_VERBS", "TEMPLATES", "UNITS"]
 
 
 def _table(rows: dict[str, str]) -> dict[str, str]:
@@ -45,6 +45,7 @@ ABBREVIATIONS = _table(
         "vel": "velocity",
         "acc": "acceleration",
         "org": "organisation",
+        "app": "application",
         "acct": "account",
         "tel": "phone",
         "eq": "equation",
@@ -187,35 +188,6 @@ UNITS = {
     "eur": "€",
 }
 """Words of a unit → what stands after the number; with a colon a noun that the number counts, `$` before it."""
-
-PAIRS = (
-    ("from", "to"),
-    ("origin", "destination"),
-    ("departure", "arrival"),
-    ("departure", "destination"),
-    ("departure", "return"),
-    ("source", "destination"),
-    ("source", "target"),
-    ("base", "target"),
-    ("base", "quote"),
-    ("start", "end"),
-    ("starting", "ending"),
-    ("start", "stop"),
-    ("start", "destination"),
-    ("begin", "end"),
-    ("pickup", "dropoff"),
-    ("lower", "upper"),
-    ("min", "max"),
-    ("minimum", "maximum"),
-    ("check_in", "check_out"),
-    ("checkin", "checkout"),
-    ("initial", "final"),
-    ("old", "new"),
-    ("current", "new"),
-    ("first", "second"),
-    ("first", "last"),
-)
-"""Words that make a pair of two parameters whose names are otherwise the same."""
 
 TEMPLATES = _table(
     {

@@ -8,7 +8,7 @@ from toolflow_graph.values.naming import pluralise
 __all__ = ["base_form", "gerund", "is_plural", "participle", "singular", "with_article"]
 
 _VERBS = frozenset(
-    """accept access activate add adjust advance aggregate alert align allocate allow analyse analyze annotate answer
+    """accept access bypass decompose invert narrow sanitize mimic emulate crawl hash scrub ingest poke rotate beautify activate add adjust advance aggregate alert align allocate allow analyse analyze annotate answer
     append apply approve archive arrange articulate assess assign assist associate attach authenticate authorize
     automate backup balance ban bid blend block book boost bring broadcast browse build buy calculate call cancel
     capture categorize change charge chart check choose classify clean clear clone close collect combine comment commit
@@ -147,7 +147,7 @@ _IRREGULAR_SINGULAR = {
     "prizes": "prize",
 }
 _VOWEL_SOUND = re.compile(
-    r"^(?:[aeio](?!ne\b|nce\b)|u(?!n[iy]|s[aeiu]|til|k|rl|sb)|ho(?:ur|nest|nour|nor)|heir|[FLMNRSX](?=[A-Z0-9]|\b)|e-)"
+    r"^(?:[aeio](?!ne\b|nce\b)|u(?!n[iy]|s[aeiu]|til|k|rl|sb)|ho(?:ur|nest|nour|nor)|heir|[fhlmnrsx]\b|[FLMNRSX](?=[A-Z0-9]|\b)|e-)"
 )
 
 
@@ -201,7 +201,7 @@ def is_plural(noun: str) -> bool:
     >>> is_plural("details of the car"), is_plural("status"), is_plural("price and distance")
     (True, False, True)
     """
-    head = re.split(r" (?:of|for|in|at|on|from|to|between|by|with|about|near|within|under)\b", noun, maxsplit=1)[0]
+    head = re.split(r" (?:of|for|in|at|on|from|to|between|by|with|about|near|within|under|per)\b", noun, maxsplit=1)[0]
     if re.search(r"\w,? and \w", head):
         return True
     word = re.split(r"[ -]", head.strip())[-1].lower()
@@ -209,7 +209,7 @@ def is_plural(noun: str) -> bool:
         return False
     if word in _IRREGULAR_SINGULAR:
         return word not in ("series", "species")
-    return word.endswith("s") and not word.endswith(("ss", "us", "is")) and len(word) > 3
+    return word.endswith("s") and not word.endswith(("ss", "us", "is")) and len(word) > 2
 
 
 @lru_cache(maxsize=4096)

@@ -25,7 +25,7 @@ _OPAQUE = frozenset(
 _GENERIC = re.compile(
     r"\b(?:specific|specified|given|particular|certain|provided|desired|requested|required|exact|unique|respective|"
     r"corresponding|preferred|optional|chosen|supplied|designated|relevant|associated|intended|actual|selected|"
-    r"individual|user-defined|user-specified)\s+",
+    r"user-defined|user-specified|user-provided)\s+",
     re.IGNORECASE,
 )
 _UNIT = re.compile(
@@ -50,7 +50,9 @@ _OWNED = re.compile(
 )
 
 
-_ORDINALS = {"1": "first", "2": "second", "3": "third"}
+_DIRECTIONS = {"from": ("source", "departure"), "to": ("target", "destination")}
+_HANDLES = SUFFIXES | {"ID", "data", "target", "object", "link"}
+_ORDINALS = {"1": "first", "2": "second", "3": "third", "a": "first", "b": "second", "c": "third"}
 
 
 @dataclass(frozen=True)
@@ -98,14 +100,16 @@ def spoken(name: str) -> tuple[str, ...]:
         match = re.fullmatch(r"([a-z]{2,})([1-3])", word)
         if match:
             words = [_ORDINALS[match[2]], *words, ABBREVIATIONS.get(match[1], match[1])]
-        elif len(word) == 1 and words and word in "abcd":
-            words.append(word.upper())
+        elif len(word) == 1 and words and word in _ORDINALS:
+            words = [_ORDINALS[word], *words]
         elif word in ("1", "2", "3") and words:
             words = [_ORDINALS[word], *words]
         elif word in ("in", "out", "off", "up") and words[-1:] and words[-1] in ("check", "pick", "drop"):
             words[-1] = f"{words[-1]}-{word}"
         else:
             words.append(ABBREVIATIONS.get(word, word))
+    if words[0] in _DIRECTIONS and len(words) > 1:
+        words[0] = _DIRECTIONS[words[0]][words[-1] in ("city", "place", "date", "time", "airport", "station", "stop")]
     if words[0] in ("number", "n") and len(words) > 1 and words[1] != "of" and is_plural(words[-1]):
         words = ["number", "of", *words[1:]]
     return tuple(words)
@@ -179,17 +183,19 @@ def name_slot(path: str, name: str, schema: JSON) -> Noun:
     words = list(spoken(name)) or [name]
     unit = describe_unit(name, description) if kind in ("number", "measure", "money", "count") else ""
     if unit in ("$", "€") and kind != "money":
-        unit = "" if kind != "number" else unit
+        unit = ""
     if len(words) > 1 and words[-1] in _NAME_UNITS and unit and "light" not in words:
         words = words[:-2] if words[-2] == "in" and len(words) > 2 else words[:-1]
-    core = [w for w in words if w.lower() not in SUFFIXES and w != "ID"] or words
+    head = words[: words.index("of")] if "of" in words[1:-1] and words[0] != "number" else words
+    core = [w for w in head if w.lower() not in SUFFIXES and w != "ID"]
+    core = head if set(core) <= {"first", "second", "third", "source", "target", "new", "old", "initial", "final"} else core
     short = " ".join(words)
     if len(words) > 1 and words[-1] == "name" and words[0] not in ("first", "last", "full", "user", "file", "given"):
         short = " ".join(words[:-1])
     if kind in ("date", "time") and len(words) > 1 and words[-1] == kind and words[0] in ("due", "release"):
         short = " ".join(words)
     full = short
-    told = _described(description, owner=kind in ("text", "person", "city", "place", "company", "id"))
+    told = _described(description, owner=words[-1] in _HANDLES or kind in ("person", "city", "company"))
     if told and is_opaque(name):
         if kind == "id":
             short = full = _identified(told, description)
@@ -200,6 +206,8 @@ def name_slot(path: str, name: str, schema: JSON) -> Noun:
         core = [w.lower() for w in told.split(" of ")[0].split()] if len(told) < 40 else core
     elif told and kind != "id" and told.split(" of ")[0].lower().split()[-1:] == [short.split()[-1].lower()] and len(told.split()) <= 6:
         full = told
+    if set(full.split()) < set(short.split()):
+        full = short
     short = re.sub(r"\bidentifier\b", "ID", short)
     full = re.sub(r"\bidentifier\b", "ID", full)
     core = [w for w in core if w not in ("number", "of", "total")] or core

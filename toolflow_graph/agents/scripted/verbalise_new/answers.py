@@ -1,0 +1,343 @@
+"""Answer frames from a result's schema: the main field first, in the words of what was asked."""
+
+import random
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from toolflow_graph.agents.scripted.phrasing import list_slot
+from toolflow_graph.agents.scripted.sense import words_of
+from toolflow_graph.agents.scripted.verbalise_new.deeds import Deed, Phrase
+from toolflow_graph.agents.scripted.verbalise_new.exchange import to_assistant
+from toolflow_graph.agents.scripted.verbalise_new.flags import say_state
+from toolflow_graph.agents.scripted.verbalise_new.mentions import definite
+from toolflow_graph.agents.scripted.verbalise_new.morphology import is_plural, participle, singular, with_article
+from toolflow_graph.agents.scripted.verbalise_new.nouns import Noun, name_slot
+from toolflow_graph.agents.scripted.verbalise_new.requests import ASKING, Request
+from toolflow_graph.types import JSON, Tool
+
+__all__ = ["make_answers", "make_items", "make_picks"]
+
+_EMPTY_NAMES = frozenset("result results output value response answer data content".split())
+_BESIDE = frozenset("currency unit units timezone".split())
+_STATES = frozenset("status state outcome".split())
+_GOOD = frozenset("success ok succeeded successful done completed confirmed".split())
+_LONG = frozenset("text content message summary description body answer response translation explanation instructions advice".split())
+
+
+@dataclass(frozen=True)
+class _Field:
+    noun: Noun
+    schema: JSON
+    echo: bool
+
+    @property
+    def slot(self) -> str:
+        return self.noun.slot
+
+    @property
+    def empty(self) -> bool:
+        """Whether the name says nothing of what it holds."""
+        return self.noun.path.rsplit(".", 1)[-1].lower() in _EMPTY_NAMES
+
+
+def _fields(schema: JSON, arguments: JSON, prefix: str = "", depth: int = 0) -> Iterator[_Field]:
+    for name, part in schema.get("properties", {}).items():
+        if not isinstance(part, dict) or not re.fullmatch(r"[A-Za-z0-9_\-]+", name):
+            continue
+        path = f"{prefix}{name}"
+        items = part.get("items")
+        if part.get("type") == "object" or "properties" in part:
+            if depth < 2:
+                yield from _fields(part, arguments, f"{path}.", depth + 1)
+        elif part.get("type") == "array" and not (isinstance(items, dict) and items.get("type") in ("string", "number", "integer")):
+            continue
+        elif not set(words_of(name)) & _BESIDE and part.get("type") != "null":
+            yield _Field(name_slot(path, name, part), part, name in arguments)
+
+
+def make_answers(tool: Tool, request: Request) -> tuple[str, ...]:
+    """Return at least six ways to tell a result."""
+    rng = random.Random(f"{tool.name} answers")
+    listing = list_slot(tool.returns)
+    fields = list(_fields(tool.returns, tool.parameters.get("properties", {})))
+    if listing is not None:
+        frames = _listed(tool, request, listing)
+        return tuple(rng.sample(frames, min(9, len(frames))))
+    news = [f for f in fields if not f.echo]
+    if not news:
+        return tuple(f"{line}" for line in dict.fromkeys(_done(request.deed)))
+    main = _main(news, request.deed)
+    rest = [f for f in news if f is not main]
+    acting = request.deed.verb not in ASKING and (main.schema.get("type") == "boolean" or set(words_of(main.noun.path)) & _STATES or main.noun.kind == "id")
+    lines = _acted(request.deed, main) if acting else _told(request, main)
+    frames = []
+    for number, line in enumerate(lines):
+        frames.append(line + _others(rest, number))
+    return tuple(rng.sample(list(dict.fromkeys(frames)), min(9, len(set(frames)))))
+
+
+def _main(fields: Sequence[_Field], deed: Deed) -> _Field:
+    """Return the field that answers the request: the one whose words the deed has, else the first that is no bookkeeping."""
+    asked = {singular(w) for w in re.findall(r"[a-z]+", deed.thing().lower())}
+
+    def score(field: _Field) -> int:
+        words = {singular(w) for w in field.noun.core} | {singular(w) for w in words_of(field.noun.path)}
+        points = 3 * len(words & asked)
+        points -= 4 if words & {"message", "status", "timestamp", "code", "note"} else 0
+        points -= 3 if field.noun.kind in ("id", "url", "datetime") and deed.verb in ASKING else 0
+        return points
+
+    return max(fields, key=score)
+
+
+def _thing(deed: Deed, *, values: bool) -> str:
+    """Return what was asked for with "the", its values in place where they are known."""
+    parts = []
+    for phrase in deed.phrases:
+        lead = f"{phrase.preposition} " if phrase.preposition else ""
+        if phrase.nouns and values and phrase.preposition:
+            parts.append(f"[ {lead}{' and '.join(_told_value(phrase, n) for n in phrase.nouns)}]")
+        elif phrase.nouns and values and phrase.owned:
+            parts.append(f"{{{phrase.nouns[0].path}}}'s {phrase.owned}")
+        else:
+            parts.append(f" {lead}{phrase.words}" if parts else f"{lead}{phrase.words}")
+    text = to_assistant("".join(parts))
+    if re.match(r"(?:an?|any|all) ", text):
+        text = re.sub(r"^\w+ ", "the ", text)
+    return text if re.match(r"(?:the|your|\{|this) ?", text) else f"the {text}"
+
+
+def _told_value(phrase: Phrase, noun: Noun) -> str:
+    if noun.kind in ("number", "measure", "percent", "money") and ("year" in noun.core or phrase.words.endswith(("number", "integer", "value"))):
+        return noun.slot
+    if noun.kind in ("number", "measure", "percent", "money"):
+        return f"{with_article(noun.short)} of {noun.slot}" if len(noun.path) > 1 else f"{noun.path} = {noun.slot}"
+    if noun.kind == "id" and "symbol" not in noun.path:
+        return f"{re.sub(r'^(?:the|an?|any) ', '', phrase.words)} {noun.slot}"
+    return noun.slot
+
+
+def _told(request: Request, main: _Field) -> list[str]:
+    deed = request.deed
+    if main.schema.get("type") == "boolean":
+        return _judged(deed, main)
+    slot = main.slot
+    asked = deed.verb in ASKING and not deed.phrases[0].preposition and not deed.phrases[0].nouns
+    head = deed.phrases[0].words
+    asked = asked and not re.match(r"(?:if|whether|how|who|what)\b", head) and (main.empty or not is_plural(head))
+    overlap = main.empty or bool({singular(w) for w in main.noun.core} & {singular(w) for w in head.lower().split()})
+    lines = []
+    if asked and overlap:
+        subject, be = _thing(deed, values=True), "are" if is_plural(head) else "is"
+        lines += [f"{subject} {be} {slot}.", f"{subject}: {slot}.", f"{subject} {'come' if be == 'are' else 'comes'} to {slot}." if main.noun.kind in ("money",) else f"{subject} {be} {slot}."]
+    if not main.empty:
+        the = to_assistant(definite(main.noun, full=True))
+        be = "are" if is_plural(the) else "is"
+        lines += [f"{the} {be} {slot}.", f"here it is: {the} {be} {slot}.", f"I've got it, {the} {be} {slot}."]
+    last = main.noun.short.split()[-1].lower()
+    if main.noun.kind == "array":
+        lines += [f"here's what I have: {slot}.", f"these are the ones: {slot}.", f"{slot}.", f"that would be {slot}.", f"I found {slot}."]
+    elif main.noun.kind in ("number", "measure", "money", "percent", "count"):
+        lines += [f"it's {slot}.", f"that comes to {slot}.", f"{slot}.", f"that's {slot}.", f"I get {slot}.", f"that makes {slot}."]
+        if deed.verb in ("predict", "estimate", "forecast"):
+            lines += [f"about {slot}, by the estimate.", f"the estimate says {slot}."]
+    elif last in _LONG or main.empty:
+        lines += [f"here's what I found: {slot}.", f"here it is: {slot}.", f"it says: {slot}.", f"this is what came back: {slot}.", f"I've got this: {slot}.", f"{slot}."]
+    else:
+        lines += [f"it's {slot}.", f"that's {slot}.", f"{slot}.", f"that would be {slot}.", f"it's {slot}, as far as I can see.", f"I found {slot}."]
+    return list(dict.fromkeys(_upper(line) for line in lines))
+
+
+def _judged(deed: Deed, main: _Field) -> list[str]:
+    path, noun = main.noun.path, main.noun
+    yes, no = say_state(str(main.schema.get("description") or ""))
+    match = re.match(r"(?:if|whether) (.+?) (is|are|has|can) (.+)", deed.phrases[0].words)
+    if not yes and match:
+        yes, no = f"{match[1]} {match[2]} {match[3]}", f"{match[1]} {match[2]} not {match[3]}"
+    if set(words_of(path)) & _GOOD and deed.verb not in ASKING:
+        return _acted(deed, main)
+    if yes:
+        yes, no = to_assistant(yes), to_assistant(no)
+        return [
+            f"[{path}?Yes, {yes}.|No, {no}.]",
+            f"[{path}?Yes: {yes}.|I'm afraid {no}.]",
+            f"[{path}?It looks like {yes}.|It looks like {no}.]",
+            f"[{path}?Indeed, {yes}.|It turns out that {no}.]",
+            f"[{path}?{_upper(yes)}.|{_upper(no)}.]",
+            f"[{path}?I checked: {yes}.|I checked: {no}.]",
+        ]
+    words = re.sub(r"^(?:is|has|are) ", "", noun.short)
+    thing = _thing(deed, values=True)
+    if len(words.split()) == 1 and deed.verb in ("check", "verify", "validate", *ASKING):
+        return [
+            f"[{path}?Yes, it's {words}.|No, it's not {words}.]",
+            f"[{path}?It is {words}, yes.|It isn't {words}.]",
+            f"[{path}?Yes, {words}.|No, not {words}.]",
+            f"[{path}?I checked, and it's {words}.|I checked, and it's not {words}.]",
+            f"[{path}?As for {thing}: yes, {words}.|As for {thing}: no, not {words}.]",
+            f"[{path}?It looks {words} to me.|It doesn't look {words}.]",
+        ]
+    return [
+        f"[{path}?Yes on {words}.|No on {words}.]",
+        f"[{path}?As for {words}: yes.|As for {words}: no.]",
+        f"[{path}?The answer is yes.|The answer is no.]",
+        f"[{path}?Yes, that's right.|No, that's not so.]",
+        f"[{path}?It's a yes.|It's a no.]",
+        f"[{path}?Yes.|No.]",
+    ]
+
+
+def _done(deed: Deed) -> list[str]:
+    """Return ways to say that a deed is done."""
+    first = deed.phrases[0]
+    if first.preposition or re.match(r"(?:if|whether|how|who|what)\b", first.words):
+        return ["That's done.", "Done.", "All done.", "It went through.", "Taken care of.", "OK, that's done."]
+    head = re.sub(r"^(?:an?|any|new|a new) (?:new )?", "the ", first.words)
+    head = to_assistant(head if re.match(r"(?:the|my|all|this) ", head) else f"the {head}")
+    noun = first.nouns[0] if first.nouns and not first.owned else None
+    if noun is not None and noun.kind in ("id", "text", "person", "company"):
+        told = _told_value(first, noun)
+        head = f"[{told}|{head}]"
+    be = "are" if is_plural(first.words) else "is"
+    verb, _, particle = deed.verb.partition(" ")
+    done = f"{participle(verb)} {particle}".strip()
+    return [
+        f"Done, {head} {be} {done}.",
+        f"{_upper(head)} {be} {done}.",
+        f"That's done: {head} {be} now {done}.",
+        f"{_upper(head)} {'have' if be == 'are' else 'has'} been {done}.",
+        f"All done, {head} {'have' if be == 'are' else 'has'} been {done}.",
+        f"OK, {head} {be} {done}.",
+        f"Good, {head} {be} {done} now.",
+    ]
+
+
+def _acted(deed: Deed, main: _Field) -> list[str]:
+    lines = _done(deed)
+    path = main.noun.path
+    if main.schema.get("type") == "boolean":
+        return [f"[{path}?{line}|That didn't go through, I'm afraid.]" for line in lines]
+    the = to_assistant(definite(main.noun))
+    if main.noun.kind == "id":
+        own = the.replace("the ", "your ", 1) if main.noun.short.endswith(("code", "number", "reference")) else the
+        tails = (f" {_upper(own)} is {main.slot}.", f" It's under {main.slot}.", f" {_upper(own)}: {main.slot}.")
+        return [line + tails[number % 3] for number, line in enumerate(lines)]
+    return [line + f" {_upper(the)}: {main.slot}." if number % 2 else f"{_upper(the)} is now {main.slot}." for number, line in enumerate(lines)]
+
+
+def _others(rest: Sequence[_Field], number: int) -> str:
+    """Return what else is worth telling, in one or two sentences that fall away where a field is missing."""
+    scalar = [f for f in rest if not f.empty and not (f.noun.kind in ("url", "datetime") and len(rest) > 3)]
+    if number % 4 == 3 or not scalar:
+        return ""
+    text = ""
+    for place, field in enumerate(scalar[: 3 if number % 2 else 2]):
+        path, the = field.noun.path, to_assistant(definite(field.noun, full=True))
+        if field.schema.get("type") == "boolean":
+            yes, no = say_state(str(field.schema.get("description") or ""))
+            text += f"[{path}? {_upper(to_assistant(yes))}.| {_upper(to_assistant(no))}.]" if yes else ""
+        else:
+            be = "are" if is_plural(the) else "is"
+            also = " also" if place and number % 3 == 0 else ""
+            text += f"[ {_upper(the)} {be}{also} {field.slot}.]".replace(" also", "") if place != 1 else f"[ {_upper(the)} {be} {field.slot}.]"
+    return text
+
+
+# Lists
+
+
+def _list_noun(tool: Tool, request: Request, listing: str) -> str:
+    noun = singular(" ".join(words_of(listing)))
+    if noun.split()[-1] not in _EMPTY_NAMES | {"item", "list", "entry", "match", "record", "row", "found"}:
+        return re.sub(r"^(?:found|matching|available) ", "", noun)
+    phrase = request.deed.phrases[0]
+    thing = re.sub(r"^(?:the|all|any|an?) ", "", phrase.words)
+    if not phrase.preposition and is_plural(thing) and re.fullmatch(r"[\w -]+", thing):
+        return singular(re.sub(r"^(?:nearby|available|upcoming|latest|recent|relevant) ", "", thing))
+    return noun if noun.split()[-1] != "list" else "entry"
+
+
+def _listed(tool: Tool, request: Request, listing: str) -> list[str]:
+    noun = _list_noun(tool, request, listing)
+    count = f"{{count:{noun}}}"
+    city = next((n.path for p in request.deed.phrases for n in p.nouns if n.kind == "city"), None)
+    city = city or next((m.noun.path for m in request.needed if m.noun.kind == "city"), None)
+    where = f"[ in {{{city}}}]" if city else ""
+    lines = [
+        f"I found {count}{where}: {{list}}.",
+        f"there are {count}{where}: {{list}}.",
+        f"{count} came up{where}: {{list}}.",
+        "here's what there is: {list}.",
+        "these came up: {list}.",
+        f"I have {count} for you: {{list}}.",
+        f"{count}{where}: {{list}}.",
+        "this is what I found: {list}.",
+        f"it gives {count}, namely {{list}}.",
+        f"the search turned up {count}{where}: {{list}}.",
+        "so far I see {list}.",
+        "you could look at {list}.",
+    ]
+    if request.deed.verb not in ("find", "search", "list", "look up"):
+        lines = [line for line in lines if "search" not in line and "look at" not in line]
+    return [f"[{_upper(line)}|I found nothing that fits.]" for line in lines]
+
+
+def make_items(tool: Tool) -> tuple[str, ...]:
+    """Return how one item of a list is told."""
+    fields = _item_fields(tool)
+    if not fields:
+        return ()
+    first, *rest = fields
+    frames = [f"{first.slot}{''.join(f'[{_aside(f)}]' for f in rest[:2])}"]
+    if rest:
+        frames.append(f"{first.slot}[ ({rest[0].slot})]" if rest[0].noun.kind not in ("boolean",) else first.slot)
+        frames.append(f"{first.slot}[{_aside(rest[-1])}]")
+    return tuple(dict.fromkeys(frames))
+
+
+def make_picks(tool: Tool) -> tuple[str, ...]:
+    """Return how a user points at one item of a list; never by its id."""
+    fields = [f for f in _item_fields(tool) if f.noun.kind != "id"]
+    if not fields:
+        return ()
+    picks = [fields[0].slot] if fields[0].noun.kind in ("text", "person", "company", "city", "place") else []
+    for field in fields:
+        aside = _aside(field)
+        if aside.startswith((" on ", " at ", " for ", " in ", " from ")):
+            picks.append(f"the one{aside}")
+        elif field.noun.kind in ("text", "enum", "company"):
+            picks.append(f"the {field.slot} one" if field.noun.kind == "enum" else f"the one with {field.slot}" if field is not fields[0] else f"{field.slot}")
+    return tuple(dict.fromkeys(picks))
+
+
+def _item_fields(tool: Tool) -> list[_Field]:
+    listing = list_slot(tool.returns)
+    if listing is None:
+        return []
+    fields = list(_fields(tool.returns["properties"][listing].get("items", {}), {}, depth=2))
+    plain = [f for f in fields if f.noun.kind not in ("id", "url", "boolean", "array")] or fields
+    named = [f for f in plain if f.noun.kind in ("text", "person", "company", "place", "address")]
+    first = next((f for f in named if set(words_of(f.noun.path)) & {"name", "title"}), named[0] if named else plain[0] if plain else None)
+    return [] if first is None else [first, *[f for f in plain if f is not first]][:4]
+
+
+def _aside(field: _Field) -> str:
+    noun, slot = field.noun, field.slot
+    if noun.kind == "money":
+        return f" for {slot}"
+    if noun.kind == "date":
+        return f" on {slot}"
+    if noun.kind == "time":
+        return f" at {slot}"
+    if noun.kind == "city":
+        return f" in {slot}"
+    if noun.kind == "person":
+        return f" by {slot}" if set(noun.core) & {"author", "artist", "director"} else f", {slot}"
+    if noun.kind in ("number", "measure", "percent", "count"):
+        return f", {noun.short} {slot}" if not noun.unit else f", {slot}"
+    return f", {slot}"
+
+
+def _upper(text: str) -> str:
+    return text if text.startswith(("{", "[")) else text[:1].upper() + text[1:]
