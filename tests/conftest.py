@@ -8,6 +8,7 @@ import socket
 import pytest
 
 os.environ.update(HF_HUB_OFFLINE="1", LANGSMITH_TRACING="false", TOKENIZERS_PARALLELISM="false")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch's threads and the workers' would get in each other's way
 
 
 def pytest_configure(config):

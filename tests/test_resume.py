@@ -1,5 +1,6 @@
 """A run that is killed, again and again, ends with the bytes of one that was left alone."""
 
+import asyncio
 import json
 import multiprocessing
 import random
@@ -13,8 +14,9 @@ from pathlib import Path
 
 import ormsgpack
 import pytest
-from runs import copy_catalog, read_files, read_manifest, run_all
 
+from runs import copy_catalog, read_files, read_manifest, run_all
+from toolflow_graph.dialogue import stage
 from toolflow_graph.errors import DatasetError, RunError
 from toolflow_graph.runner import Run, generate
 from toolflow_graph.settings import RunSettings
@@ -29,9 +31,9 @@ def catalog(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def calm(catalog, tmp_path_factory):
-    """A run of 48 dialogues that nobody disturbed."""
+    """A run of 24 dialogues that nobody disturbed."""
     folder = tmp_path_factory.mktemp("calm") / "run"
-    run_all(folder, catalog=catalog, dialogues=48, seed=11)
+    run_all(folder, catalog=catalog, dialogues=24, seed=11)
     return folder
 
 
@@ -60,7 +62,7 @@ def kill_until_done(processes, folder, catalog, dialogues, kills, seed):
     while True:
         process = processes.Process(target=work, args=(folder, catalog, dialogues))
         process.start()
-        process.join(rng.uniform(0.05, 2.0) if killed < kills else 120)
+        process.join(rng.uniform(0.05, 1.5) if killed < kills else 120)
         if process.is_alive():
             process.kill()
             process.join()
@@ -72,7 +74,7 @@ def kill_until_done(processes, folder, catalog, dialogues, kills, seed):
 
 def test_killed_run_ends_with_the_same_bytes(tmp_path, calm, catalog, processes):
     folder = tmp_path / "killed"
-    assert kill_until_done(processes, folder, catalog, 48, kills=4, seed=1) >= 2
+    assert kill_until_done(processes, folder, catalog, 24, kills=4, seed=1) >= 2
     assert read_files(folder) == read_files(calm)
     assert read_manifest(folder)["counts"] == read_manifest(calm)["counts"]
     assert read_manifest(folder)["status"] == "complete"
@@ -80,19 +82,19 @@ def test_killed_run_ends_with_the_same_bytes(tmp_path, calm, catalog, processes)
 
 @pytest.mark.slow
 def test_run_killed_many_times_ends_with_the_same_bytes(tmp_path, catalog, processes):
-    expected = run_all(tmp_path / "calm", catalog=catalog, dialogues=300, seed=11)
-    assert kill_until_done(processes, tmp_path / "killed", catalog, 300, kills=16, seed=2) >= 12
+    expected = run_all(tmp_path / "calm", catalog=catalog, dialogues=200, seed=11)
+    assert kill_until_done(processes, tmp_path / "killed", catalog, 200, kills=16, seed=2) >= 12
     assert read_files(tmp_path / "killed") == expected
 
 
 @pytest.mark.parametrize("concurrency", [1, 5, 64])
 def test_concurrency_does_not_show_in_the_files(tmp_path, calm, catalog, concurrency):
-    found = run_all(tmp_path / "run", catalog=catalog, dialogues=48, seed=11, concurrency=concurrency)
+    found = run_all(tmp_path / "run", catalog=catalog, dialogues=24, seed=11, concurrency=concurrency)
     assert found == read_files(calm)
 
 
 def test_checkpoints_do_not_show_in_the_files(tmp_path, calm, catalog):
-    found = run_all(tmp_path / "run", catalog=catalog, dialogues=48, seed=11, checkpoints="none")
+    found = run_all(tmp_path / "run", catalog=catalog, dialogues=24, seed=11, checkpoints="none")
     assert found == read_files(calm)
     assert not (tmp_path / "run" / "checkpoints.sqlite").exists()
 
@@ -100,12 +102,11 @@ def test_checkpoints_do_not_show_in_the_files(tmp_path, calm, catalog):
 def resume(folder, **options):
     """Go on with a run in this process."""
     run = Run.resume(folder, **options)
+
+    async def play():
+        return [record.index async for record in run.play()]
+
     try:
-        import asyncio  # noqa: PLC0415
-
-        async def play():
-            return [record.index async for record in run.play()]
-
         return asyncio.run(play())
     finally:
         run.close()
@@ -135,7 +136,7 @@ def test_finished_thread_is_read_again_and_not_played_again(tmp_path, calm, monk
     assert path.read_bytes() == whole
 
 
-@pytest.mark.parametrize("steps", [1, 2, 3, 5, 8, -2, -1])
+@pytest.mark.parametrize("steps", [1, 2, 5, -1])
 @pytest.mark.parametrize("cut", ["checkpoints", "checkpoints and writes"])
 def test_thread_goes_on_from_any_step(tmp_path, calm, steps, cut):
     """`writes` of a step may be stored without the checkpoint after it, or both may be missing."""
@@ -153,7 +154,7 @@ def test_thread_goes_on_from_any_step(tmp_path, calm, steps, cut):
                 )
                 connection.execute("DELETE FROM writes WHERE thread_id = ? AND checkpoint_id = ?", (thread, checkpoint))
             if cut == "checkpoints and writes":
-                last = rows[steps - 1][0] if steps > 0 else rows[steps - 1][0]
+                last = rows[:steps][-1][0]
                 connection.execute("DELETE FROM writes WHERE thread_id = ? AND checkpoint_id = ?", (thread, last))
     resume(folder)
     assert (folder / "dialogues.jsonl").read_bytes() == whole
@@ -176,12 +177,12 @@ def test_resuming_a_complete_run_changes_nothing(tmp_path, calm):
 
 def test_leaving_a_run_early_keeps_it_resumable(tmp_path, calm, catalog):
     folder = tmp_path / "run"
-    for count, _ in enumerate(generate(out=folder, catalog=catalog, dialogues=48, seed=11, concurrency=4), 1):
+    for count, _ in enumerate(generate(out=folder, catalog=catalog, dialogues=24, seed=11, concurrency=4), 1):
         if count == 5:
             break
     manifest = read_manifest(folder)
     assert manifest["status"] == "interrupted"
-    assert 5 <= manifest["counts"]["accepted"] + manifest["counts"]["rejected"] < 48
+    assert 5 <= manifest["counts"]["accepted"] + manifest["counts"]["rejected"] < 24
     resume(folder)
     assert read_files(folder) == read_files(calm)
 
@@ -189,7 +190,7 @@ def test_leaving_a_run_early_keeps_it_resumable(tmp_path, calm, catalog):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
 def test_signal_ends_the_run_in_good_order(tmp_path, calm, catalog, number):
     folder = tmp_path / "run"
-    options = ["--catalog", catalog, "--dialogues", "48", "--seed", "11", "--concurrency", "2", "--out", str(folder)]
+    options = ["--catalog", catalog, "--dialogues", "24", "--seed", "11", "--concurrency", "2", "--out", str(folder)]
     process = subprocess.Popen([*COMMAND, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     lines = folder / "dialogues.jsonl"
     deadline = time.monotonic() + 60
@@ -216,7 +217,8 @@ def test_changed_catalog(tmp_path):
     catalog = copy_catalog(tmp_path / "catalog")
     run_all(tmp_path / "run", catalog=catalog, dialogues=1)
     (tmp_path / "catalog" / "mail.json").unlink()
-    with pytest.raises(RunError, match="catalog .* has changed since the run was started; restore it"):
+    stage._load.cache_clear()  # as in another process
+    with pytest.raises(RunError, match=r"catalog .* has changed since the run was started; restore it"):
         Run.resume(tmp_path / "run")
 
 
@@ -264,16 +266,12 @@ def test_damaged_checkpoints_are_named(tmp_path, calm):
 def test_checkpoints_revive_no_other_type(tmp_path, calm):
     """What is written into the file by someone else is data; nothing in it is imported or called."""
     folder = copy_run(calm, tmp_path / "run")
-    whole = (folder / "dialogues.jsonl").read_bytes()
     (folder / "dialogues.jsonl").write_bytes(b"")
     touched = tmp_path / "touched"
     evil = ormsgpack.packb(ormsgpack.Ext(0, ormsgpack.packb(("os", "system", f"touch {touched}"))))
     with sqlite3.connect(folder / "checkpoints.sqlite") as connection:
         connection.execute("UPDATE writes SET value = ?, type = 'msgpack' WHERE channel = 'distractors'", (evil,))
         connection.execute("UPDATE writes SET type = 'pickle' WHERE channel = 'world'")
-    try:
+    with pytest.raises(NotImplementedError, match="pickle"):
         resume(folder)
-    except Exception:  # noqa: BLE001 - a run may refuse such a file in any way
-        whole = b""
     assert not touched.exists()
-    assert (folder / "dialogues.jsonl").read_bytes() in (whole, b"") or whole == b""

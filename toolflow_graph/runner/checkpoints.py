@@ -42,8 +42,8 @@ class GroupSaver(AsyncSqliteSaver):
     """An `AsyncSqliteSaver` that commits what all dialogues in flight have to save in one transaction.
 
     The original goes to its thread four times for each checkpoint, which costs more CPU than all else in a scripted
-    dialogue. Here one transaction runs at a time, in a thread of its own, and takes along everything that was put in the
-    meantime, in order. A put returns when it is committed. The tables are the original's.
+    dialogue. Here one transaction runs at a time, in a thread of its own, and takes along everything that was put in
+    the meantime, in order. A put returns when it is committed. The tables are the original's.
     """
 
     def __init__(self, connection: aiosqlite.Connection, path: Path, *, serde: JsonPlusSerializer) -> None:

@@ -76,6 +76,8 @@ class Pool:
     def _add_value(self, value: Any, name: str, facts: set[Decimal]) -> None:
         if isinstance(value, dict):
             for key, part in value.items():
+                if any(c.isdigit() for c in key):
+                    self._add_shown(key.replace("_", " ").lower())
                 self._add_value(part, str(key), facts)
         elif isinstance(value, list):
             self.counts = max(self.counts, len(value))

@@ -20,7 +20,7 @@ __all__ = [
 ]
 
 _NO_CALL = frozenset({"missing_function", "irrelevant"})
-_QUIET = frozenset({"missing_function", "irrelevant", "chitchat", "topic_shift"})
+_QUIET = frozenset({"chitchat", "topic_shift"})
 _UPDATES = (
     "update change modify edit move reschedule rename set assign extend renew amend correct adjust replace switch shift"
 )
@@ -97,7 +97,8 @@ def _is_informed(dialogue: CheckedDialogue, asked: int, call: Call) -> bool:
 def check_needless_calls(dialogue: CheckedDialogue) -> Iterator[Finding]:
     """Yield calls in requests that no tool fits, or that are small talk."""
     for segment in dialogue.segments:
-        if not (segment.patterns & _NO_CALL or segment.patterns <= _QUIET):
+        small_talk = "chitchat" in segment.patterns and segment.patterns <= _QUIET
+        if not (segment.patterns & _NO_CALL or small_talk):
             continue
         for call in dialogue.calls_in(segment):
             if call.name != SEARCH:

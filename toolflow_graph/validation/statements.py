@@ -33,7 +33,10 @@ _NO_CODE = re.compile(
 )
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _MARKER = re.compile(r"(?:^|\n)\s*\d{1,2}[.)](?=\s)")
+_NEAR_DAYS = ("tomorrow", "yesterday", "last night")
 _FREE = 3
+_SCALES = (5, 10, 100)
+_VERSION = re.compile(r"(?<![\w.])v?\d+(?:\.\d+){2,}(?![\w.]*\w)")
 
 
 def check_statements(dialogue: CheckedDialogue) -> Iterator[Finding]:
@@ -60,6 +63,8 @@ def check_statements(dialogue: CheckedDialogue) -> Iterator[Finding]:
             if dialogue.texts[index] and not dialogue.patterns_at(index) & _SMALL_TALK:
                 severe = called or bool(dialogue.labels)
                 for told in _unfounded(dialogue, index, pool):
+                    if not called and told in _NEAR_DAYS:
+                        continue
                     message = f"nothing that was shown yields {told!r}"
                     severity = "error" if severe else "warning"
                     yield Finding(check="unfounded", message=message, message_index=index, severity=severity)
@@ -87,6 +92,9 @@ def _find(text: str, reading: Reading, pool: Pool) -> Iterator[str]:
             taken.append(number.span())
             if not pool.has_code(number[0]):
                 yield number[0].strip()
+    for version in _VERSION.findall(folded):
+        if not pool.has_code(version):
+            yield version
     for code in _CODE.finditer(text):
         if not _NO_CODE.match(code[0]) and not pool.has_code(fold(code[0])):
             yield code[0]
@@ -103,6 +111,8 @@ def _find(text: str, reading: Reading, pool: Pool) -> Iterator[str]:
         if markers and re.match(r"\d{1,2}[.)]", folded[mention.start : mention.start + 3]):
             continue
         values = [v for v in mention.values if isinstance(v, Decimal)]
+        if mention.values[0] in _SCALES and folded[: mention.start].endswith(("out of ", "/")):
+            continue
         if mention.kind == "spelled" and all(v <= _FREE for v in values):
             continue
         inside = [m for (start, end), m in hours.items() if start < mention.end and mention.start < end]

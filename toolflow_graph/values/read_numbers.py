@@ -39,7 +39,7 @@ _FIXED = {
     "half a million": 500000,
 }
 _DIGITS = re.compile(
-    r"(?<![a-z0-9_])(?P<sign>(?<![\w)%]\s)(?<![\w)%])-\s?|minus |negative )?(?P<whole>\d{1,3}(?:[,' ]\d{3})+(?!\d)|\d+)"
+    r"(?<![a-z0-9_])(?<![\da-z]\.)(?P<sign>(?<![\w)%]\s)(?<![\w)%])-\s?|minus |negative )?(?P<whole>\d{1,3}(?:[,' ]\d{3})+(?!\d)|\d+)"
     r"(?P<fraction>[.,]\d+)?(?P<scale>\s?(?:k|m|bn|mn|mio)\b|\s(?:hundred|thousand|million|billion|lakh|crore)\b)?"
     r"(?P<percent>\s?%|\s?per ?cent\b|\s?pct\b)?(?P<half> and a half\b)?(?P<ordinal>(?:st|nd|rd|th)\b)?"
 )

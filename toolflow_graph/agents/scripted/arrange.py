@@ -62,6 +62,8 @@ class _Arranger:
         """Return the links from earlier tools that meet all needs of a tool, or None."""
         links: list[Link] = []
         for producer in reversed(earlier):
+            if asks_back(producer, tool):
+                continue
             for link in find_links(tool, producer, self.brief.edges):
                 if all(link.parameter != known.parameter for known in links):
                     links.append(link)
@@ -119,9 +121,9 @@ class _Arranger:
             return
         repeatable = [tool for tool in self.tools if self._stands_alone(tool) and repeatable_tool(tool)]
         fresh = [tool for tool in repeatable if tool.name not in self.used]
-        if not (fresh or repeatable):
+        if not fresh:
             raise PlanError("no two calls can go out together")
-        tool = self.rng.choice(fresh or repeatable)
+        tool = self.rng.choice(fresh)
         self._add(Step(["parallel"], [tool, tool], twice=True))
 
     def _add_single(self, fits: Callable[[Tool], bool] = bool) -> Step | None:
@@ -234,6 +236,13 @@ class _Arranger:
                 self.steps.insert(place, Step([pattern]))
         if not self.steps:
             raise PlanError("no pattern is due; give at least one")
+
+
+def asks_back(producer: Tool, consumer: Tool) -> bool:
+    """Say whether a request would ask for what the assistant has just made; how it is getting on may be asked."""
+    if sense(producer).action != "create" or sense(consumer).action != "read":
+        return False
+    return not {"track", "check", "status", "progress"} & set(words_of(consumer.name))
 
 
 def repeatable_tool(tool: Tool) -> bool:

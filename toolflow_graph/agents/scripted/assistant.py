@@ -24,7 +24,8 @@ class ScriptedAssistant:
             calls = [ToolCall(agenda.id_of(n), agenda.calls[n]["tool"], agenda.arguments(n)) for n in act["calls"]]
             return AssistantTurn(calls=tuple(calls), position=scene.position + 1)
         voice = _Voice(scene, agenda)
-        words = join_sentences([voice.say(part) for part in act["parts"]])
+        parts = act["parts"]
+        words = join_sentences([voice.say(part, more=part is not parts[-1]) for part in parts])
         return AssistantTurn(words, position=scene.position + 1)
 
 
@@ -35,8 +36,10 @@ class _Voice:
         self.agenda = agenda
         self.rng = scene.rng("assistant")
         self.used: set[str] = set()
+        self.more = False
 
-    def say(self, part: JSON) -> str:
+    def say(self, part: JSON, *, more: bool) -> str:
+        self.more = more
         if part["kind"] == "text":
             return str(part["text"])
         words: str = getattr(self, f"_{part['kind']}")(part, int(part["call"]))
@@ -60,7 +63,7 @@ class _Voice:
         frames = [f for f in (tool.phrasings.answers if tool.phrasings is not None else ()) if f not in self.used]
         if result is None:
             return "That call brought no result."
-        told = self._wording(call).answer(frames, result, self.agenda.arguments(call), self.used)
+        told = self._wording(call).answer(frames, result, self.agenda.arguments(call), self.used, more=self.more)
         return told or "That's done."
 
     def _error(self, part: JSON, call: int) -> str:

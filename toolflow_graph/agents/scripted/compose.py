@@ -236,6 +236,8 @@ class Composer:
         error = self._choose_error(tool, links, missing) if "tool_error" in extra else None
         must = {error.about} if error is not None and error.about else set()
         joiner = self.rng.choice(_AFTER_CHOICE) if pick else ""
+        if pick and sense(tool).action in ("read", "update", "end"):
+            pick["means"] = True
         needs = Needs(bound_by(links), missing, must, picked=pick is not None)
         parts = [*lead, *([pick] if pick else []), self._request(tool, call, links, needs, lead=joiner)]
         self._user(parts)
@@ -364,16 +366,30 @@ class Composer:
     ) -> JSON:
         """Give a call its arguments, and return the part in which the user asks for it."""
         needs = needs or Needs(bound_by(links))
-        made = [link for link in links if link.producer in self.made]
-        fed = {link.parameter: {"$from": [self.made[link.producer], link.path]} for link in made}
+        fed = self._feed(tool, links)
         values = self.facts.draw(tool, fed, {*needs.must, *needs.missing})
         frame, mentioned = choose_frame(tool, values, needs, self.facts.said, self.rng)
         said = {n: v for n, v in values.items() if n in mentioned or n in tool.required}
         self.facts.note(said)
         arguments = {**fed, **said}
         order = tool.parameters.get("properties", {})
-        self.calls[call]["arguments"] = {name: arguments[name] for name in order if name in arguments}
+        arguments = {name: arguments[name] for name in order if name in arguments}
+        if any(known["tool"] == tool.name and known["arguments"] == arguments for known in self.calls):
+            raise PlanError(f"{tool.name!r} would be called twice alike")
+        self.calls[call]["arguments"] = arguments
         return acts.request(call, frame, mentioned, lead)
+
+    def _feed(self, tool: Tool, links: Sequence[Link]) -> JSON:
+        """Return the references to earlier results; ids that the same object was looked up with come along."""
+        fed: JSON = {}
+        for link in links:
+            call = self.made.get(link.producer)
+            if call is None or link.parameter in fed:
+                continue
+            fed[link.parameter] = {"$from": [call, link.path]}
+            looked_up_with = self.calls[call]["arguments"]
+            fed |= {name: looked_up_with[name] for name in sense(tool).ids if name in looked_up_with}
+        return fed
 
     def _new_call(self, tool: Tool | None, arguments: JSON, *, found: Sequence[str] = (), counted: bool = True) -> int:
         call: JSON = {
@@ -433,7 +449,7 @@ def bound_by(links: Sequence[Link]) -> set[str]:
     return {link.parameter for link in links}
 
 
-_AFTER_CHOICE = ("", "", "", "", "So", "And", "Then", "Now", "For that one,")
+_AFTER_CHOICE = ("", "", "", "", "", "So", "And", "Then", "Now")
 _AGAIN = (
     "And the same for {value}.",
     "Same thing for {value}, please.",

@@ -9,6 +9,7 @@ from toolflow_graph.agents.scripted.sense import sense, words_of
 from toolflow_graph.errors import PlanError
 from toolflow_graph.types import JSON, Tool
 from toolflow_graph.values import coherent, draw_value, kind_of
+from toolflow_graph.values.people import draw_address
 
 __all__ = ["Facts"]
 
@@ -16,7 +17,8 @@ _SHARED_KINDS = frozenset({"city", "country", "date"})
 _OWN_NAMES = frozenset(
     "passenger guest customer patient applicant account member attendee traveller student holder".split()
 )
-_REUSE, _SHARE, _AT_HOME, _SAME_TOWN = 0.85, 0.6, 0.4, 0.85
+_REUSE, _SHARE, _AT_HOME = 0.85, 0.6, 0.4
+_TEXT: JSON = {"type": "string"}
 
 
 class Facts:
@@ -38,11 +40,10 @@ class Facts:
         """Return a value for every parameter that somebody could say; `fed` ones come from earlier results."""
         properties = tool.parameters.get("properties", {})
         known_to_systems = sense(tool).ids
-        values: JSON = {
-            name: self._value(tool, name, schema)
-            for name, schema in properties.items()
-            if name not in fed and (name in tool.required or name in must or name not in known_to_systems)
-        }
+        values: JSON = {}
+        for name, schema in properties.items():
+            if name not in fed and (name in tool.required or name in must or name not in known_to_systems):
+                values[name] = self._value(tool, name, schema, values, linked=bool(fed))
         values = dict(coherent(values, tool.parameters, self.rng))
         if any(kind_of(name, properties[name]) == "city" for name in values):
             return {n: street_only(v) if kind_of(n, properties[n]) == "address" else v for n, v in values.items()}
@@ -52,37 +53,56 @@ class Facts:
         """Return another value for one argument, at peace with the rest; raises `PlanError` when there is none."""
         schema = tool.parameters["properties"][name]
         for _ in range(25):
-            value = draw_value(name, schema, self.rng, self.home.now.date())
+            value = self._fresh(name, schema, arguments)
             changed = {**arguments, name: value}
             if value != arguments.get(name) and coherent(changed, tool.parameters, random.Random(0)) == changed:
                 return value
         raise PlanError(f"{tool.name!r} admits only one value for {name!r}")
 
-    def _value(self, tool: Tool, name: str, schema: JSON) -> Any:
+    def _value(self, tool: Tool, name: str, schema: JSON, beside: JSON, *, linked: bool) -> Any:
+        """Return what was said before where it is likely to be meant again, else something new."""
         kind = kind_of(name, schema)
-        changes = sense(tool).action == "update"
-        today = self.home.now.date()
-        if name in self.said and not changes and self.rng.random() < _REUSE and fits(schema, self.said[name]):
-            return self.said[name]
+        action = sense(tool).action
+        if action == "update":
+            return self._unlike(name, schema, beside)
+        makes_it = action == "create" and set(words_of(tool.name)[1:]) & set(words_of(name))
+        said = self.said.get(name)
+        if said is not None and not makes_it and fits(schema, said) and (linked or self.rng.random() < _REUSE):
+            return said
         if kind == "person" and _OWN_NAMES & set(words_of(name)):
             return self.home.name
         if kind == "currency":
             own = next((code for code in self.home.currencies if fits(schema, code)), None)
-            return own or draw_value(name, schema, self.rng, today)
-        if kind in _SHARED_KINDS and not changes and self.rng.random() < _SHARE:
+            return own or self._fresh(name, schema, beside)
+        if kind in _SHARED_KINDS and self.rng.random() < _SHARE:
             for earlier, value in reversed(self.said.items()):
-                if kind_of(earlier, {"type": "string"}) == kind and fits(schema, value):
+                if value not in beside.values() and kind_of(earlier, _TEXT) == kind and fits(schema, value):
                     return value
-        if kind == "city" and not self.said and self.rng.random() < _AT_HOME and fits(schema, self.home.city):
-            return self.home.city
-        value = draw_value(name, schema, self.rng, today)
-        for _ in range(8 if changes else 0):  # a change is to something else than what was said before
+        return self._fresh(name, schema, beside)
+
+    def _unlike(self, name: str, schema: JSON, beside: JSON) -> Any:
+        """Return something else than what was said before: a change changes something."""
+        value = self._fresh(name, schema, beside)
+        for _ in range(8):
             if value not in self.said.values():
                 break
-            value = draw_value(name, schema, self.rng, today)
-        if kind == "address" and isinstance(value, str) and ", " in value and self.rng.random() < _SAME_TOWN:
-            return f"{value.rpartition(', ')[0]}, {self.home.city}"
+            value = self._fresh(name, schema, beside)
         return value
+
+    def _fresh(self, name: str, schema: JSON, beside: JSON) -> Any:
+        """Return a new value; cities and addresses lie where the dialogue takes place."""
+        kind = kind_of(name, schema)
+        given = "enum" in schema or "examples" in schema or "pattern" in schema
+        if kind == "city" and not given:
+            places = [city for city in self.home.places if city not in beside.values()]
+            at_home = not self.said and self.home.city in places and self.rng.random() < _AT_HOME
+            return self.home.city if at_home or not places else self.rng.choice(places)
+        if kind == "address" and not given:
+            town = next((v for n, v in beside.items() if kind_of(n, _TEXT) == "city"), None)
+            said = next((v for n, v in reversed(self.said.items()) if kind_of(n, _TEXT) == "city"), None)
+            line = draw_address(self.rng, str(town or said or self.home.city))
+            return street_only(line) if town else line
+        return draw_value(name, schema, self.rng, self.home.now.date())
 
 
 def street_only(address: Any) -> Any:

@@ -6,7 +6,8 @@ from datetime import date
 from functools import lru_cache
 from typing import Any
 
-from toolflow_graph.agents.scripted.text import tidy
+from toolflow_graph.agents.scripted.acts import is_reference
+from toolflow_graph.agents.scripted.text import mend, tidy
 from toolflow_graph.catalog.slots import schema_at
 from toolflow_graph.frames import Slot, parse_frame
 from toolflow_graph.types import JSON, Tool
@@ -69,7 +70,8 @@ class Wording:
             return self._say(slot, lookup(arguments, slot.path), self._parameter(slot.path), "user", (arguments,))
 
         def holds(path: str) -> bool:
-            return path in said and bool(lookup(arguments, path))
+            known = arguments.get(path.split(".")[0])
+            return is_reference(known) or (path in said and bool(lookup(arguments, path)))
 
         text = parse_frame(frame).realise(fill, holds)
         return tidy(text or "")
@@ -86,10 +88,13 @@ class Wording:
             lambda path: bool(lookup(arguments, path)),
         )
 
-    def answer(self, frames: Sequence[str], result: JSON, arguments: JSON, used: set[str]) -> str | None:
+    def answer(
+        self, frames: Sequence[str], result: JSON, arguments: JSON, used: set[str], *, more: bool = False
+    ) -> str | None:
         """Return what an assistant says of a result, by the first frame in random order that can be filled.
 
-        The frame is added to `used`, so that two answers in one turn are not built alike.
+        The frame is added to `used`, so that two answers in one turn are not built alike; with `more` to come
+        after it, one that ends in a question is the last choice.
         """
         items = self._list(result)
         listing = self._tell_items(items, result, arguments) if items is not None else None
@@ -110,7 +115,8 @@ class Wording:
             value = lookup(result, path)
             return bool(lookup(arguments, path) if value is None else value)
 
-        for frame in self.rng.sample(list(frames), len(frames)):
+        shuffled = self.rng.sample(list(frames), len(frames))
+        for frame in sorted(shuffled, key=lambda frame: more and frame.rstrip("] ").endswith("?")):
             text = parse_frame(frame).realise(fill, holds)
             if text is not None:
                 used.add(frame)
@@ -131,7 +137,7 @@ class Wording:
         for frame in self.rng.sample(list(frames), len(frames)):
             text = parse_frame(frame).realise(fill, lambda path: bool(lookup(item, path)))
             if text is not None:
-                return tidy(text).rstrip(".?") if style == "user" else text
+                return mend(text).rstrip(".?") if style == "user" else text
         return None
 
     def _list(self, result: JSON) -> list[JSON] | None:
@@ -188,6 +194,4 @@ def _count(number: int) -> str:
 
 def tidy_phrase(text: str) -> str:
     """Tidy a noun phrase: as a sentence, but without its capital and closing mark."""
-    text = text.strip()
-    clean = tidy(text).rstrip(".")
-    return clean[:1].lower() + clean[1:] if text[:1].islower() else clean
+    return mend(text.strip()).rstrip(".")

@@ -8,7 +8,7 @@ from functools import cache
 
 from toolflow_graph.agents.scripted.speech import all_lines
 
-__all__ = ["Manner", "decapitalise", "draw_manner", "finish", "join_sentences", "tidy"]
+__all__ = ["Manner", "decapitalise", "draw_manner", "finish", "join_sentences", "lower_literals", "mend", "tidy"]
 
 _SPACES = re.compile(r"[ \t]{2,}")
 _BEFORE_MARK = re.compile(r"\s+([,.;:?!])")
@@ -17,6 +17,7 @@ _DOUBLE_STOP = re.compile(r"(?<!\.)\.\s*\.(?!\.)|([?!])\.")
 _RELATIVE = re.compile(
     r"\b(?:on|at|On|At) (?=(?:today|tonight|tomorrow|yesterday|this|next|last|in \w+ (?:days?|weeks?))\b)"
 )
+_STOP_AFTER_QUOTE = re.compile(r"([.!?][\"”])\.")
 _NEXT_SENTENCE = re.compile(r"((?<![.\d]\w)(?<!\bSt)(?<!\bvs)[.?!] )([a-z])(?=[a-z']*[ ,.])")
 _PERCENT = re.compile(r"(\d) ?(%|percent) (?:percent|per cent|%)")
 _THE_THE = re.compile(r"\b(the|The|a|A|an) (?=(?:the|The) )")
@@ -30,6 +31,12 @@ _QUESTION = re.compile(
 
 
 def tidy(text: str) -> str:
+    """Return a sentence or several: mended, with their capitals and closing marks."""
+    text = _NEXT_SENTENCE.sub(lambda m: m[1] + m[2].upper(), mend(text))
+    return finish(capitalise(text.lstrip(" ,;.")))
+
+
+def mend(text: str) -> str:
     """Mend what options leave behind: double spaces, stray marks, "on tomorrow", "a aisle seat"."""
     text = _SPACES.sub(" ", text).strip()
     text = _BEFORE_MARK.sub(r"\1", text)
@@ -38,10 +45,8 @@ def tidy(text: str) -> str:
     text = _RELATIVE.sub("", text)
     text = _PERCENT.sub(lambda m: f"{m[1]}{m[2]}" if m[2] == "%" else f"{m[1]} percent", text)
     text = _THE_THE.sub("", text)
-    text = _ARTICLE.sub(r"\1n ", text)
-    text = _NEXT_SENTENCE.sub(lambda m: m[1] + m[2].upper(), text)
-    text = text.lstrip(" ,;.")
-    return finish(capitalise(text))
+    text = _STOP_AFTER_QUOTE.sub(r"\1", text)
+    return _ARTICLE.sub(r"\1n ", text)
 
 
 def capitalise(text: str) -> str:
@@ -68,164 +73,16 @@ def finish(text: str) -> str:
 
 _OWN_CAPITAL = re.compile(r"^(?:I\b|I'|[A-Z][A-Z0-9]|[A-Z]\w*[A-Z])")
 _SOFT_STARTS = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "my",
-        "our",
-        "your",
-        "his",
-        "her",
-        "their",
-        "this",
-        "that",
-        "these",
-        "those",
-        "what",
-        "which",
-        "who",
-        "when",
-        "where",
-        "why",
-        "how",
-        "is",
-        "are",
-        "was",
-        "do",
-        "does",
-        "did",
-        "can",
-        "could",
-        "would",
-        "will",
-        "shall",
-        "should",
-        "has",
-        "have",
-        "any",
-        "anything",
-        "it",
-        "it's",
-        "that's",
-        "there",
-        "there's",
-        "what's",
-        "where's",
-        "how's",
-        "who's",
-        "let's",
-        "let",
-        "we",
-        "we're",
-        "we've",
-        "we'd",
-        "you",
-        "get",
-        "give",
-        "find",
-        "show",
-        "tell",
-        "check",
-        "look",
-        "book",
-        "make",
-        "put",
-        "send",
-        "add",
-        "move",
-        "set",
-        "please",
-        "need",
-        "want",
-        "how's",
-        "cancel",
-        "change",
-        "update",
-        "order",
-        "on",
-        "in",
-        "at",
-        "for",
-        "from",
-        "to",
-        "with",
-        "and",
-        "so",
-        "but",
-        "also",
-        "then",
-        "if",
-        "while",
-        "after",
-        "before",
-        "just",
-        "actually",
-        "sorry",
-        "no",
-        "not",
-        "one",
-        "two",
-        "three",
-        "all",
-        "some",
-        "another",
-        "could've",
-        "i'm",
-        "pull",
-        "see",
-        "have",
-        "list",
-        "drop",
-        "turn",
-        "remind",
-        "schedule",
-        "pay",
-        "transfer",
-        "start",
-        "stop",
-        "create",
-        "open",
-        "close",
-        "call",
-        "ask",
-        "track",
-        "search",
-        "run",
-        "read",
-        "write",
-        "fix",
-        "keep",
-        "take",
-        "try",
-        "switch",
-        "raise",
-        "lower",
-        "may",
-        "might",
-        "same",
-        "someone",
-        "something",
-        "nothing",
-        "everything",
-        "as",
-        "by",
-        "since",
-        "until",
-        "still",
-        "up",
-        "out",
-        "over",
-        "is",
-        "isn't",
-        "aren't",
-        "don't",
-        "doesn't",
-        "can't",
-        "couldn't",
-        "did",
-        "now",
-    ]
+    (
+        "a an the my our your his her their this that these those what which who when where why how is are was do "
+        "does did can could would will shall should has have any anything it it's that's there there's what's "
+        "where's how's who's let's let we we're we've we'd you get give find show tell check look book make put "
+        "send add move set please need want how's cancel change update order on in at for from to with and so but "
+        "also then if while after before just actually sorry no not one two three all some another could've i'm "
+        "pull see have list drop turn remind schedule pay transfer start stop create open close call ask track "
+        "search run read write fix keep take try switch raise lower may might same someone something nothing "
+        "everything as by since until still up out over is isn't aren't don't doesn't can't couldn't did now "
+    ).split()
 )
 
 
@@ -244,6 +101,30 @@ def decapitalise(text: str) -> str:
     return text[0].lower() + text[1:] if first in ordinary_words() else text
 
 
+_PROPER = frozenset(
+    "i i'm i'd i'll i've monday tuesday wednesday thursday friday saturday sunday january february march april may june "
+    "july august september october november december english french german spanish italian".split()
+)
+_SENTENCE_START = re.compile(r"(?:^|(?<=[.?!…] ))([A-Z][A-Za-z']*)(?=[ ,.?!:;…]|$)")
+
+
+def lower_literals(text: str, source: str) -> str:
+    """Begin sentences in lower case where their first word stands in the frame itself and is no name.
+
+    What a slot has put there keeps its capital, and so does whatever stands inside quotes.
+    """
+    own = set(re.findall(r"[A-Za-z']+", source))
+
+    def lower(match: re.Match[str]) -> str:
+        word = match[1]
+        literal = word in own or word.lower() in own
+        quoted = text[: match.start()].count('"') % 2 == 1
+        plain = word.lower() not in _PROPER and not (len(word) > 1 and word[1].isupper())
+        return word[0].lower() + word[1:] if literal and plain and not quoted else word
+
+    return _SENTENCE_START.sub(lower, text)
+
+
 @dataclass(frozen=True)
 class Manner:
     """How one user writes, held through the dialogue."""
@@ -254,9 +135,6 @@ class Manner:
 
     def apply(self, text: str) -> str:
         """Put a user's text in this manner."""
-        if self.lower:
-            parts = re.split(r"(?<=[.?!…]) ", text)
-            text = " ".join(decapitalise(part) for part in parts)
         if self.bare_end and text.endswith((".", "?")) and not text.endswith("..") and len(text) < 90:
             text = text[:-1]
         return text

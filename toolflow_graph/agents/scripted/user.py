@@ -1,10 +1,19 @@
 """The scripted user: says what the agenda holds, in one manner throughout."""
 
+import re
+
 from toolflow_graph.agents.roles import Scene, UserTurn, derive_rng
 from toolflow_graph.agents.scripted.agenda import Agenda
 from toolflow_graph.agents.scripted.phrasing import Wording, find_currency, lookup
 from toolflow_graph.agents.scripted.speech import bank, value_bank
-from toolflow_graph.agents.scripted.text import decapitalise, draw_manner, finish, join_sentences, tidy
+from toolflow_graph.agents.scripted.text import (
+    decapitalise,
+    draw_manner,
+    finish,
+    join_sentences,
+    lower_literals,
+    tidy,
+)
 from toolflow_graph.types import JSON
 from toolflow_graph.values import kind_of, say
 
@@ -20,9 +29,9 @@ class ScriptedUser:
         act = agenda.due("user")
         if act is None:
             return UserTurn(None, scene.request, scene.position)
-        voice = _Voice(scene, agenda)
-        words = join_with_leads([(part, voice.say(part)) for part in act["parts"]])
         manner = draw_manner(derive_rng(scene.seed, scene.index, "manner"))
+        voice = _Voice(scene, agenda, lower=manner.lower)
+        words = join_with_leads([(part, voice.say(part)) for part in act["parts"]])
         return UserTurn(manner.apply(words), int(act["request"]), scene.position + 1)
 
 
@@ -43,23 +52,34 @@ def join_with_leads(parts: list[tuple[JSON, str]]) -> str:
 class _Voice:
     """Puts one part into words."""
 
-    def __init__(self, scene: Scene, agenda: Agenda) -> None:
+    def __init__(self, scene: Scene, agenda: Agenda, *, lower: bool) -> None:
+        self.lower = lower
         self.scene = scene
         self.agenda = agenda
         self.rng = scene.rng("user")
+        self.source = ""
 
     def say(self, part: JSON) -> str:
+        """Return the words, in lower case throughout where the user writes so."""
         if part["kind"] == "text":
-            return str(part["text"])
-        words: str = getattr(self, f"_{part['kind']}")(part)
-        return words
+            words = str(part["text"])
+            if not self.lower:
+                return words
+            return " ".join(decapitalise(sentence) for sentence in re.split(r"(?<=[.?!…]) ", words))
+        words = getattr(self, f"_{part['kind']}")(part)
+        return lower_literals(words, self.source) if self.lower else words
 
     def _request(self, part: JSON) -> str:
         call = int(part["call"])
         wording = self.agenda.wording(call, self.rng)
-        words = wording.request(part["frame"], self.agenda.calls[call]["arguments"], set(part["said"]))
-        lead = part.get("lead")
-        return f"{lead} {decapitalise(words)}" if lead else words
+        self.source = str(part["frame"])
+        words = wording.request(self.source, self.agenda.calls[call]["arguments"], set(part["said"]))
+        lead = str(part.get("lead", ""))
+        if not lead or (lead in _LIGHT and _STARTS_ON.match(words)):
+            return words
+        first, rest = re.match(r"(\S*)(.*)", words, re.DOTALL).groups()  # type: ignore[union-attr]
+        self.source = f"{lead} {self.source}"
+        return f"{lead} {lower_literals(first, self.source)}{rest}"
 
     def _pick(self, part: JSON) -> str:
         call = int(part["call"])
@@ -77,7 +97,12 @@ class _Voice:
         if frames and self.rng.random() < 0.75:
             words = self._point(self.agenda.wording(call, self.rng), frames, item, items, result, call)
             if words is not None:
-                return tidy(self.rng.choice(_PICKS).replace("{pick}", words))
+                self.source = self.rng.choice(_MEANT if part.get("means") else _PICKS)
+                return tidy(self.source.replace("{pick}", words))
+        if part.get("means"):
+            nth = "last" if place == len(items) - 1 else ("first", "second", "third", "fourth")[min(place, 3)]
+            self.source = self.rng.choice(_MEANT_NTH)
+            return self.source.replace("{nth}", nth)
         if place == 0:
             return self.rng.choice(bank("picks_by_order", "first"))
         if place == len(items) - 1 and len(items) <= 3:
@@ -96,7 +121,7 @@ class _Voice:
             words = wording.item([frame], item, result, arguments, "user")
             others = []
             for other in items:
-                if other is not item:
+                if other != item:
                     self.rng.setstate(state)
                     others.append(wording.item([frame], other, result, arguments, "user"))
             if words and words not in others:
@@ -112,11 +137,13 @@ class _Voice:
         words = self._words(call, name, value, schema)
         if kind == "boolean":
             return self.rng.choice(_YES if value else _NO)
-        return tidy(value_bank(kind, self.rng).replace("{value}", words).replace("{name}", name.replace("_", " ")))
+        self.source = value_bank(kind, self.rng)
+        return tidy(self.source.replace("{value}", words).replace("{name}", name.replace("_", " ")))
 
     def _change(self, part: JSON) -> str:
         call = int(part["call"])
         wording = self.agenda.wording(call, self.rng)
+        self.source = f"{part['frame']} {part['lead']}"
         words = wording.about_call(part["frame"], self.agenda.arguments(call), "user") or ""
         return join_sentences([str(part["lead"]), words]) if part["lead"] else words
 
@@ -125,7 +152,8 @@ class _Voice:
         schema = self.agenda.tool(call).parameters["properties"][name]
         value = self.agenda.arguments(call)[name]
         words = self._words(call, name, value, schema)
-        return tidy(str(part["frame"]).replace("{value}", words))
+        self.source = str(part["frame"])
+        return tidy(self.source.replace("{value}", words))
 
     def _words(self, call: int, name: str, value: object, schema: JSON) -> str:
         return say(
@@ -193,6 +221,44 @@ _PICKS = (
     "Of those, {pick}.",
     "{pick} would be good.",
     "Mm, {pick} for me.",
+)
+_MEANT = (
+    "I mean {pick}.",
+    "It's about {pick}.",
+    "{pick} is the one I mean.",
+    "It's {pick} that matters to me.",
+    "{pick}, that is.",
+    "For {pick}, then.",
+    "I'm talking about {pick}.",
+    "The one in question is {pick}.",
+    "That's about {pick}.",
+    "Right, {pick}.",
+    "Let's look at {pick}.",
+    "OK, {pick}.",
+    "Take {pick}.",
+    "So, {pick}.",
+    "I was after {pick}.",
+    "Ah yes, {pick}.",
+)
+_MEANT_NTH = (
+    "I mean the {nth} one.",
+    "It's the {nth} one I mean.",
+    "It's about the {nth} of those.",
+    "The {nth} one, I mean.",
+    "Take the {nth} one.",
+    "The {nth} on that list.",
+    "Let's look at the {nth}.",
+    "I was after the {nth} one.",
+    "That would be the {nth}.",
+    "Right, the {nth} one.",
+    "The {nth}, that's the one in question.",
+    "For the {nth} one.",
+    "OK, the {nth} of them.",
+    "I'm talking about the {nth}.",
+)
+_LIGHT = frozenset(("So", "And", "Then", "Now"))
+_STARTS_ON = re.compile(
+    r"(?:so|and|then|now|right|ok|okay|oh|well|but|also|plus|if|since|as|because|before)\b", re.IGNORECASE
 )
 _YES = (
     "Yes, please.",

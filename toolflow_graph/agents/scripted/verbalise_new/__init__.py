@@ -65,7 +65,12 @@ def read_request(tool: Tool) -> Request:
         subject = subject and not is_subject
         if required or noun.path in deed.claimed:
             needed.append(made)
-        elif made.inline and "." not in noun.path and noun.kind not in ("id", "url", "array") and "format" not in noun.path:
+        elif (
+            made.inline
+            and "." not in noun.path
+            and noun.kind not in ("id", "url", "array")
+            and "format" not in noun.path
+        ):
             extra.append(made)
     return Request(deed, tuple(needed), tuple(extra[:4]), tuple(dict.fromkeys(silent)))
 

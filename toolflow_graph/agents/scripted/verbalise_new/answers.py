@@ -13,7 +13,7 @@ from toolflow_graph.agents.scripted.verbalise_new.flags import say_state
 from toolflow_graph.agents.scripted.verbalise_new.mentions import definite
 from toolflow_graph.agents.scripted.verbalise_new.morphology import is_plural, participle, singular, with_article
 from toolflow_graph.agents.scripted.verbalise_new.nouns import Noun, name_slot
-from toolflow_graph.agents.scripted.verbalise_new.requests import ASKING, Request
+from toolflow_graph.agents.scripted.verbalise_new.requests import ASKING, TELLING, Request
 from toolflow_graph.types import JSON, Tool
 
 __all__ = ["make_answers", "make_items", "make_picks"]
@@ -22,7 +22,13 @@ _EMPTY_NAMES = frozenset("result results output value response answer data conte
 _BESIDE = frozenset("currency unit units timezone".split())
 _STATES = frozenset("status state outcome".split())
 _GOOD = frozenset("success ok succeeded successful done completed confirmed".split())
-_LONG = frozenset("text content message summary description body answer response translation explanation instructions advice".split())
+_SPANS = frozenset("second minute hour day week month year".split())
+_TIMELY = frozenset(
+    "time delay duration wait stay period age length lag journey interval term average ago left window timeout".split()
+)
+_LONG = frozenset(
+    "text content message summary description body answer response translation explanation instructions advice".split()
+)
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,9 @@ def _fields(schema: JSON, arguments: JSON, prefix: str = "", depth: int = 0) -> 
         if part.get("type") == "object" or "properties" in part:
             if depth < 2:
                 yield from _fields(part, arguments, f"{path}.", depth + 1)
-        elif part.get("type") == "array" and not (isinstance(items, dict) and items.get("type") in ("string", "number", "integer")):
+        elif part.get("type") == "array" and not (
+            isinstance(items, dict) and items.get("type") in ("string", "number", "integer")
+        ):
             continue
         elif not set(words_of(name)) & _BESIDE and part.get("type") != "null":
             yield _Field(name_slot(path, name, part), part, name in arguments)
@@ -69,7 +77,7 @@ def make_answers(tool: Tool, request: Request) -> tuple[str, ...]:
         return tuple(f"{line}" for line in dict.fromkeys(_done(request.deed)))
     main = _main(news, request.deed)
     rest = [f for f in news if f is not main]
-    acting = request.deed.verb not in ASKING and (main.schema.get("type") == "boolean" or set(words_of(main.noun.path)) & _STATES or main.noun.kind == "id")
+    acting = request.deed.verb not in ASKING and request.deed.verb.split()[0] not in TELLING
     lines = _acted(request.deed, main) if acting else _told(request, main)
     frames = []
     for number, line in enumerate(lines):
@@ -84,7 +92,8 @@ def _main(fields: Sequence[_Field], deed: Deed) -> _Field:
     def score(field: _Field) -> int:
         words = {singular(w) for w in field.noun.core} | {singular(w) for w in words_of(field.noun.path)}
         points = 3 * len(words & asked)
-        points -= 4 if words & {"message", "status", "timestamp", "code", "note"} else 0
+        points -= 4 if words & {"message", "timestamp", "code", "note"} else 0
+        points += 2 if words & _STATES and deed.verb in ("check", "track", "get") else 0
         points -= 3 if field.noun.kind in ("id", "url", "datetime") and deed.verb in ASKING else 0
         return points
 
@@ -109,7 +118,9 @@ def _thing(deed: Deed, *, values: bool) -> str:
 
 
 def _told_value(phrase: Phrase, noun: Noun) -> str:
-    if noun.kind in ("number", "measure", "percent", "money") and ("year" in noun.core or phrase.words.endswith(("number", "integer", "value"))):
+    if noun.kind in ("number", "measure", "percent", "money") and (
+        "year" in noun.core or phrase.words.endswith(("number", "integer", "value"))
+    ):
         return noun.slot
     if noun.kind in ("number", "measure", "percent", "money"):
         return f"{with_article(noun.short)} of {noun.slot}" if len(noun.path) > 1 else f"{noun.path} = {noun.slot}"
@@ -130,22 +141,55 @@ def _told(request: Request, main: _Field) -> list[str]:
     lines = []
     if asked and overlap:
         subject, be = _thing(deed, values=True), "are" if is_plural(head) else "is"
-        lines += [f"{subject} {be} {slot}.", f"{subject}: {slot}.", f"{subject} {'come' if be == 'are' else 'comes'} to {slot}." if main.noun.kind in ("money",) else f"{subject} {be} {slot}."]
+        lines += [
+            f"{subject} {be} {slot}.",
+            f"{subject}: {slot}.",
+            f"{subject} {'come' if be == 'are' else 'comes'} to {slot}."
+            if main.noun.kind in ("money",)
+            else f"{subject} {be} {slot}.",
+        ]
     if not main.empty:
-        the = to_assistant(definite(main.noun, full=True))
-        be = "are" if is_plural(the) else "is"
-        lines += [f"{the} {be} {slot}.", f"here it is: {the} {be} {slot}.", f"I've got it, {the} {be} {slot}."]
+        statement = _statement(main)
+        lower = statement if statement.startswith("{") else statement[:1].lower() + statement[1:]
+        lines += [statement, f"here it is: {lower}", f"I've got it, {lower}"]
     last = main.noun.short.split()[-1].lower()
     if main.noun.kind == "array":
-        lines += [f"here's what I have: {slot}.", f"these are the ones: {slot}.", f"{slot}.", f"that would be {slot}.", f"I found {slot}."]
+        lines += [
+            f"here's what I have: {slot}.",
+            f"these are the ones: {slot}.",
+            f"{slot}.",
+            f"that would be {slot}.",
+            f"I found {slot}.",
+        ]
     elif main.noun.kind in ("number", "measure", "money", "percent", "count"):
-        lines += [f"it's {slot}.", f"that comes to {slot}.", f"{slot}.", f"that's {slot}.", f"I get {slot}.", f"that makes {slot}."]
+        lines += [
+            f"it's {slot}.",
+            f"that comes to {slot}.",
+            f"{slot}.",
+            f"that's {slot}.",
+            f"I get {slot}.",
+            f"that makes {slot}.",
+        ]
         if deed.verb in ("predict", "estimate", "forecast"):
             lines += [f"about {slot}, by the estimate.", f"the estimate says {slot}."]
     elif last in _LONG or main.empty:
-        lines += [f"here's what I found: {slot}.", f"here it is: {slot}.", f"it says: {slot}.", f"this is what came back: {slot}.", f"I've got this: {slot}.", f"{slot}."]
+        lines += [
+            f"here's what I found: {slot}.",
+            f"here it is: {slot}.",
+            f"it says: {slot}.",
+            f"this is what came back: {slot}.",
+            f"I've got this: {slot}.",
+            f"{slot}.",
+        ]
     else:
-        lines += [f"it's {slot}.", f"that's {slot}.", f"{slot}.", f"that would be {slot}.", f"it's {slot}, as far as I can see.", f"I found {slot}."]
+        lines += [
+            f"it's {slot}.",
+            f"that's {slot}.",
+            f"{slot}.",
+            f"that would be {slot}.",
+            f"it's {slot}, as far as I can see.",
+            f"I found {slot}.",
+        ]
     return list(dict.fromkeys(_upper(line) for line in lines))
 
 
@@ -195,8 +239,10 @@ def _done(deed: Deed) -> list[str]:
         return ["That's done.", "Done.", "All done.", "It went through.", "Taken care of.", "OK, that's done."]
     head = re.sub(r"^(?:an?|any|new|a new) (?:new )?", "the ", first.words)
     head = to_assistant(head if re.match(r"(?:the|my|all|this) ", head) else f"the {head}")
+    if first.words in ("everything", "all"):
+        head = "everything"
     noun = first.nouns[0] if first.nouns and not first.owned else None
-    if noun is not None and noun.kind in ("id", "text", "person", "company"):
+    if noun is not None and noun.kind in ("id", "person", "company"):
         told = _told_value(first, noun)
         head = f"[{told}|{head}]"
     be = "are" if is_plural(first.words) else "is"
@@ -219,11 +265,41 @@ def _acted(deed: Deed, main: _Field) -> list[str]:
     if main.schema.get("type") == "boolean":
         return [f"[{path}?{line}|That didn't go through, I'm afraid.]" for line in lines]
     the = to_assistant(definite(main.noun))
-    if main.noun.kind == "id":
+    if main.noun.kind == "id" and main.noun.short.endswith(("ID", "code", "number", "reference")):
         own = the.replace("the ", "your ", 1) if main.noun.short.endswith(("code", "number", "reference")) else the
         tails = (f" {_upper(own)} is {main.slot}.", f" It's under {main.slot}.", f" {_upper(own)}: {main.slot}.")
         return [line + tails[number % 3] for number, line in enumerate(lines)]
-    return [line + f" {_upper(the)}: {main.slot}." if number % 2 else f"{_upper(the)} is now {main.slot}." for number, line in enumerate(lines)]
+    if set(words_of(path)) & _STATES:
+        return [
+            *(line for line in lines[:3]),
+            *(
+                f"{opening}the {main.noun.short} is now {main.slot}."
+                for opening in ("", "That's done, ", "Done: ", "OK, ")
+            ),
+        ]
+    return [f"{line}[ {_statement(main)}]" for line in lines]
+
+
+def _statement(field: _Field) -> str:
+    """Return a sentence that tells a field."""
+    noun = field.noun
+    words = noun.short.split()
+    if (
+        len(words) > 1
+        and is_plural(words[0])
+        and noun.kind in ("count", "number", "measure")
+        and not is_plural(words[-1])
+    ):
+        return f"{{{noun.path}:{singular(words[0])}}} {' '.join(words[1:])}."
+    if noun.kind == "count" and is_plural(noun.short):
+        return f"The number of {noun.short} is {{{noun.path}}}."
+    the = to_assistant(definite(noun, full=True))
+    if noun.kind == "percent":
+        the = " ".join(w for w in the.split() if w not in ("percent", "percentage")) or the
+    if noun.unit[1:] in _SPANS and the.split()[-1] not in _TIMELY and noun.path.endswith(f"{noun.unit[1:]}s"):
+        the = f"{the} time"
+    be = "are" if is_plural(the) else "is"
+    return f"{_upper(the)} {be} {field.slot}."
 
 
 def _others(rest: Sequence[_Field], number: int) -> str:
@@ -232,15 +308,12 @@ def _others(rest: Sequence[_Field], number: int) -> str:
     if number % 4 == 3 or not scalar:
         return ""
     text = ""
-    for place, field in enumerate(scalar[: 3 if number % 2 else 2]):
-        path, the = field.noun.path, to_assistant(definite(field.noun, full=True))
+    for field in scalar[: 3 if number % 2 else 2]:
         if field.schema.get("type") == "boolean":
             yes, no = say_state(str(field.schema.get("description") or ""))
-            text += f"[{path}? {_upper(to_assistant(yes))}.| {_upper(to_assistant(no))}.]" if yes else ""
+            text += f"[{field.noun.path}? {_upper(to_assistant(yes))}.| {_upper(to_assistant(no))}.]" if yes else ""
         else:
-            be = "are" if is_plural(the) else "is"
-            also = " also" if place and number % 3 == 0 else ""
-            text += f"[ {_upper(the)} {be}{also} {field.slot}.]".replace(" also", "") if place != 1 else f"[ {_upper(the)} {be} {field.slot}.]"
+            text += f"[ {_statement(field)}]"
     return text
 
 
@@ -291,7 +364,8 @@ def make_items(tool: Tool) -> tuple[str, ...]:
     first, *rest = fields
     frames = [f"{first.slot}{''.join(f'[{_aside(f)}]' for f in rest[:2])}"]
     if rest:
-        frames.append(f"{first.slot}[ ({rest[0].slot})]" if rest[0].noun.kind not in ("boolean",) else first.slot)
+        bracketed = rest[0].noun.kind in ("text", "company", "money", "date", "person", "city", "enum")
+        frames.append(f"{first.slot}[ ({rest[0].slot})]" if bracketed else first.slot)
         frames.append(f"{first.slot}[{_aside(rest[-1])}]")
     return tuple(dict.fromkeys(frames))
 
@@ -307,7 +381,13 @@ def make_picks(tool: Tool) -> tuple[str, ...]:
         if aside.startswith((" on ", " at ", " for ", " in ", " from ")):
             picks.append(f"the one{aside}")
         elif field.noun.kind in ("text", "enum", "company"):
-            picks.append(f"the {field.slot} one" if field.noun.kind == "enum" else f"the one with {field.slot}" if field is not fields[0] else f"{field.slot}")
+            picks.append(
+                f"the {field.slot} one"
+                if field.noun.kind == "enum"
+                else f"the one with {field.slot}"
+                if field is not fields[0]
+                else f"{field.slot}"
+            )
     return tuple(dict.fromkeys(picks))
 
 
@@ -317,8 +397,12 @@ def _item_fields(tool: Tool) -> list[_Field]:
         return []
     fields = list(_fields(tool.returns["properties"][listing].get("items", {}), {}, depth=2))
     plain = [f for f in fields if f.noun.kind not in ("id", "url", "boolean", "array")] or fields
-    named = [f for f in plain if f.noun.kind in ("text", "person", "company", "place", "address")]
-    first = next((f for f in named if set(words_of(f.noun.path)) & {"name", "title"}), named[0] if named else plain[0] if plain else None)
+    order = ("text", "company", "place", "address", "person")
+    named = sorted((f for f in plain if f.noun.kind in order), key=lambda f: order.index(f.noun.kind) == 4)
+    first = next(
+        (f for f in named if set(words_of(f.noun.path)) & {"name", "title"} and f.noun.kind != "person"),
+        named[0] if named else plain[0] if plain else None,
+    )
     return [] if first is None else [first, *[f for f in plain if f is not first]][:4]
 
 
@@ -334,6 +418,8 @@ def _aside(field: _Field) -> str:
         return f" in {slot}"
     if noun.kind == "person":
         return f" by {slot}" if set(noun.core) & {"author", "artist", "director"} else f", {slot}"
+    if noun.kind == "count" and is_plural(noun.short):
+        return f", {{{noun.path}:{singular(noun.short)}}}"
     if noun.kind in ("number", "measure", "percent", "count"):
         return f", {noun.short} {slot}" if not noun.unit else f", {slot}"
     return f", {slot}"

@@ -71,13 +71,14 @@ _CUT = re.compile(
     r"providing|specifying|using|\w+ing|name|id)|for the purpose|taking into|considering|from the (?:given|provided|list)|in the form|"
     r"in the format|in (?:a )?json|as a (?:string|json|dict|list|dictionary)|with respect to|under the|associated with|related to|"
     r"if (?:any|it|no|the)|e\.g|i\.e|optionally|allowing|ensuring|making|or by|by the|per the|on behalf|"
-    r"and (?:then |optionally |also )?(?:returns?|provides?|gets?|retrieves?|saves?|displays?|sends?|gives|outputs?|prints?|handles?|"
+    r"and (?:then |optionally |also )?(?:hands?|tells?|says?|lists?|returns?|provides?|gets?|retrieves?|saves?|displays?|sends?|gives|outputs?|prints?|handles?|"
     r"stores?|shows?|performs?|converts?|adds?|then|its?|their|optionally|also|can|will))\b)",
     re.IGNORECASE,
 )
 _DEVELOPER = re.compile(
     r"\s*\b(?:(?:via|through|from|using|in|within|on|to|of|by) (?:the|an?|its|this) (?:\w+ )?(?:api|system|database|endpoint|server|platform|backend|"
-    r"service|application|dictionary|dataset|data source|storage)|in (?:json|string|dict\w*) format|as (?:json|a string)|api|json)\b",
+    r"service|application|dictionary|dataset|data source|storage)|in (?:json|string|dict\w*) format|as (?:json|a string)|api|json)\b"
+    r"(?=$|[,.]| (?:for|to|with|in|on|at|by|and|of|from|including|if)\b)",
     re.IGNORECASE,
 )
 _PREPOSITIONS = frozenset(
@@ -85,7 +86,9 @@ _PREPOSITIONS = frozenset(
     "before since until among inside along toward towards regarding concerning up_to as like nearby".split()
 )
 _COUNT_WORDS = r"(?:two|both|multiple|several|any two|a pair of|the two|three)"
-_DETERMINER = re.compile(r"^(?:the|an?|any|each|every|all|this|that|these|those|my|some|one|another|other) ", re.IGNORECASE)
+_DETERMINER = re.compile(
+    r"^(?:the|an?|any|each|every|all|this|that|these|those|my|some|one|another|other) ", re.IGNORECASE
+)
 _ADVERBS = re.compile(r"^(?:\w+ly|just|also|then)\s+(?=\w)", re.IGNORECASE)
 
 
@@ -124,8 +127,12 @@ def _from_description(description: str) -> Deed | None:
     return Deed(PLAIN_VERBS.get(verb, verb), phrases)
 
 
-_WANTED = frozenset("get calculate compute determine estimate retrieve fetch predict identify obtain return provide find locate".split())
-_MASS = frozenset("information data pricing news advice content access feedback statistics guidance traffic weather text".split())
+_WANTED = frozenset(
+    "get calculate compute determine estimate retrieve fetch predict identify obtain return provide find locate".split()
+)
+_MASS = frozenset(
+    "information data pricing news advice content access feedback statistics guidance traffic weather text".split()
+)
 
 
 def _lacks_article(phrase: Phrase) -> bool:
@@ -133,13 +140,21 @@ def _lacks_article(phrase: Phrase) -> bool:
     if phrase.preposition or phrase.vague or _DETERMINER.match(f"{words[0]} ") or "'s" in phrase.words:
         return False
     alone = not is_plural(phrase.words) and words[-1].lower() not in _MASS and " and " not in phrase.words
-    return alone and not re.match(r"(?:if|whether|how|who|what|which|when|where|that|these|two|time)$", words[0]) and not words[0][0].isdigit()
+    return (
+        alone
+        and not re.match(r"(?:if|whether|how|who|what|which|when|where|that|these|two|time)$", words[0])
+        and not words[0][0].isdigit()
+    )
 
 
 def _particle(verb: str, rest: str) -> tuple[str, str]:
     head, _, tail = rest.partition(" ")
     if verb in ("search", "look", "ask", "wait", "check", "apply", "query", "listen") and head == "for" and tail:
         return ("find", tail) if verb in ("search", "look", "query") else (f"{verb} for", tail)
+    if verb in ("tell", "explain", "show", "describe") and re.match(
+        r"(?:how|what|where|when|whether|who|which) ", rest
+    ):
+        return "find out", rest
     if head in ("up", "out", "off", "down", "back") and tail:
         return f"{verb} {head}", tail
     if verb in ("perform", "execute", "run", "conduct", "do", "make") and re.match(
@@ -161,30 +176,51 @@ def _speak(text: str) -> str:
     """Return a clause as people would say it: cut where details begin, developers' words and fillers out."""
     text = _MARKED.sub(rf"\1\2 {_MARK}", text)
     text = re.sub(r"^(?:specific|given) (?=\w+[^s] )", "the ", text)
-    start = 4 if text.startswith(("if ", "whether ")) else 0
+    start = 8 if re.match(r"(?:if|whether|how|who|what|which|where|when) ", text) else 0
     cut = _CUT.search(text, start)
     while cut is not None and cut.start() == 0:
         text = text[cut.end() :]
         cut = _CUT.search(text)
     text = text[: cut.start()] if cut else text
     text = _DEVELOPER.sub("", text)
-    text = re.sub(r"^((?:an?|the) [\w-]+), ([\w-]+ [\w-]+)", r"\1 \2", text)
+    text = re.sub(r"^((?:an?|the) [\w-]+), ([\w-]+)(?= [\w-]+)", lambda m: m[0] if base_form(m[2]) else f"{m[1]} {m[2]}", text)
     if not re.match(r"(?:[^,]+, )+(?:[\w'-]+ ){0,3}[\w'-]+,? and \w+", text):
         text = text.split(",", maxsplit=1)[0]
-    text = re.sub(r"\b(?:the user's|a user's|users'|user's|the current user's|your)\b", "my", text, flags=re.IGNORECASE)
+    text = re.sub(
+        r"\b(?:the user's|a user's|the current user's|the customer's|your)\b",
+        "my",
+        text,
+        flags=re.IGNORECASE,
+    )
     text = re.sub(r"\bfor the (?:current )?user$", "for me", text)
     text = re.sub(r"\b(?:amongst|amount of time)\b", lambda m: "time" if "time" in m[0] else "among", text)
     text = re.sub(r"\bup to\b", "up_to", text)
-    text = re.sub(rf"\b([Aa])n? {_MARK}(\w)", lambda m: f"{m[1]}{'n' if m[2] in 'aeioAEIO' else ''} {_MARK}{m[2]}", plain_phrase(text))
+    text = re.sub(
+        rf"\b([Aa])n? {_MARK}(\w)",
+        lambda m: f"{m[1]}{'n' if m[2] in 'aeioAEIO' else ''} {_MARK}{m[2]}",
+        plain_phrase(text),
+    )
     text = re.sub(r"\b(?:identifier|unique identifier)\b", "ID", text)
     text = re.sub(r"^(?:an? |the )?(?:\w+ )?(?:list|array|set|collection|series)s? of (?!the )", "", text)
-    text = re.sub(rf"\b(?:an?|the) {_MARK}?(?:type|kind|sort)s? of (?:an? )?(?=\w+(?: \w+)?$|\w+ \w+ (?:for|in|at|on)\b)", "the ", text)
+    text = re.sub(
+        rf"\b(?:an?|the) {_MARK}?(?:type|kind|sort)s? of (?:an? )?(?=\w+(?: \w+)?$|\w+ \w+ (?:for|in|at|on)\b)",
+        "the ",
+        text,
+    )
     text = re.sub(r"\b(amount|sum) of money\b", r"\1", text)
     text = re.sub(r"\bnumber of\b", "number_of", text)
     text = re.sub(r"\b(?:the|a) user (profile|account|information|details)", r"my \1", text)
-    text = re.sub(r"\b(of|for|from|to|in|on) (?:an? |the )?(?:list|array|set|series|collection) of ", r"\1 these ", text)
-    text = re.sub(r"(?:\s+(?:of|for|in|at|on|from|to|between|by|with|and|or|the|an?|within|about|its|into|per|than|as|any|up_to))+$", "", text)
-    text = re.sub(r"\s+(?:identified|specified|provided|associated|based|related|located|called|named|found|available)$", "", text)
+    text = re.sub(
+        r"\b(of|for|from|to|in|on) (?:an? |the )?(?:list|array|set|series|collection) of ", r"\1 these ", text
+    )
+    text = re.sub(
+        r"(?:\s+(?:of|for|in|at|on|from|to|between|by|with|and|or|the|an?|within|about|its|into|per|than|as|any|up_to))+$",
+        "",
+        text,
+    )
+    text = re.sub(
+        r"\s+(?:identified|specified|provided|associated|based|related|located|called|named|found|available|close)$", "", text
+    )
     text = " ".join(text.split()).strip(" ,.-")
     text = re.sub(rf"{_MARK}(?= |$)", "", text)
     return text if not re.search(r"[_{}\[\]|\\/]", re.sub(r"up_to|number_of", "", text)) else ""
@@ -301,7 +337,11 @@ def _only_announces(phrase: Phrase, known: Container[str]) -> bool:
     listed = bool(heads) and all(head in known for head in heads)
     if phrase.preposition == "of":
         return listed and (phrase.vague or len(heads) > 1)
-    return phrase.vague or (listed and phrase.preposition not in ("on", "about")) or heads[-1:] in (["duration"], ["timeframe"], ["criterion"], ["range"], ["condition"])
+    return (
+        phrase.vague
+        or (listed and phrase.preposition not in ("on", "about"))
+        or heads[-1:] in (["duration"], ["timeframe"], ["criterion"], ["range"], ["condition"])
+    )
 
 
 def _owner(phrase: Phrase, free: Sequence[Noun]) -> Phrase | None:
@@ -359,7 +399,9 @@ def _pair_of(head: str, free: Sequence[Noun]) -> tuple[Noun, ...]:
         return tuple(alike)
     letters = [n for n in free if n.kind in ("number", "measure", "count") and len(n.path) == 1]
     if head in ("number", "integer", "value"):
-        numbers = [n for n in free if n.kind in ("number", "measure", "count") and n.core[-1] in ("number", "integer", "value")]
+        numbers = [
+            n for n in free if n.kind in ("number", "measure", "count") and n.core[-1] in ("number", "integer", "value")
+        ]
         return tuple(letters) if len(letters) == 2 else tuple(numbers) if len(numbers) == 2 else ()
     places = [n for n in free if n.kind in ("city", "place")]
     if head in ("city", "location", "place", "point", "address", "town") and len(places) == 2:
@@ -373,19 +415,35 @@ def _answers_to(noun: Noun, content: Sequence[str], head: str, phrase: Phrase, *
     if noun.kind == "array":
         if re.match(_COUNT_WORDS, phrase.words):
             return False
-        return is_plural(content[-1]) and not phrase.words.startswith(("all ", "the ")) and (core[-1] == head or (core[-1] in ("data", "value", "number", "item") and head == "number"))
+        return (
+            is_plural(content[-1])
+            and not phrase.words.startswith(("all ", "the "))
+            and (core[-1] == head or (core[-1] in ("data", "value", "number", "item") and head == "number"))
+        )
     if noun.kind == "count" or "number of" in phrase.words:
-        return "number of" in phrase.words and core[-1] == head and phrase.preposition in ("for", "over", "in", "within", "after")
+        return (
+            "number of" in phrase.words
+            and core[-1] == head
+            and phrase.preposition in ("for", "over", "in", "within", "after")
+        )
     if is_plural(content[-1]) and noun.kind != "enum":
         return False
     if noun.kind in ("city", "place") and head in _SITES and not first:
         return core[-1] in _SITES
-    if noun.kind in ("date", "time") and head == noun.kind and phrase.preposition in ("for", "on", "at", "of", "in", "from"):
+    if (
+        noun.kind in ("date", "time")
+        and head == noun.kind
+        and phrase.preposition in ("for", "on", "at", "of", "in", "from")
+    ):
         return True
     if noun.kind in _NUMERIC:
         if first:
             return core == own and not phrase.preposition
-        if head in ("number", "integer", "value") and core[-1] == head and phrase.preposition in ("of", "from", "to", "than", "for"):
+        if (
+            head in ("number", "integer", "value")
+            and core[-1] == head
+            and phrase.preposition in ("of", "from", "to", "than", "for")
+        ):
             return len(content) == 1
         return core == own and phrase.preposition in ("at", "with", "for", "after") and head != "time"
     if core == own or core[-len(own) :] == own:

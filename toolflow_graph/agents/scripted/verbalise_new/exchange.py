@@ -62,13 +62,25 @@ def _asks_by_kind(noun: Noun, mention: Mention, short: str) -> list[str]:
         return ["whose name is it?", f"who is the {short}?", "could you give me the name?"]
     if noun.kind == "count" and noun.plural:
         unit = singular(noun.short)
-        return [f"how many {plural(unit)}?", f"for how many {plural(unit)}?" if place == "for" else f"how many {plural(unit)} should it be?"]
+        return [
+            f"how many {plural(unit)}?",
+            f"for how many {plural(unit)}?" if place == "for" else f"how many {plural(unit)} should it be?",
+        ]
     if noun.kind == "money":
         return ["how much?", f"how much is {to_assistant(definite(noun))}?"]
     if noun.kind in ("text", "enum", "company", "currency", "array") and not is_free_text(noun) and " of " not in short:
-        return [f"which {short}?", f"which {short} do you have in mind?", f"which {short} should I take?", f"for which {short}?"]
+        return [
+            f"which {short}?",
+            f"which {short} do you have in mind?",
+            f"which {short} should I take?",
+            f"for which {short}?",
+        ]
     if is_free_text(noun):
-        return [f"what should {to_assistant(definite(noun))} say?" if noun.core[-1] in ("message", "comment", "note") else f"what's {to_assistant(definite(noun))}?"]
+        return [
+            f"what should {to_assistant(definite(noun))} say?"
+            if noun.core[-1] in ("message", "comment", "note")
+            else f"what's {to_assistant(definite(noun))}?"
+        ]
     return []
 
 
@@ -106,11 +118,17 @@ def make_changes(tool: Tool, mention: Mention) -> tuple[str, ...]:
 
 
 _PASSING = (
-    ("service temporarily unavailable", "the service behind this isn't available at the moment, so there's nothing to show yet."),
+    (
+        "service temporarily unavailable",
+        "the service behind this isn't available at the moment, so there's nothing to show yet.",
+    ),
     ("request timed out", "that took too long and was cut off before anything came back."),
     ("internal server error", "something went wrong on the other side, so I have nothing to show yet."),
     ("upstream connection reset", "the connection broke off before anything came back."),
-    ("too many requests, try again shortly", "there are too many requests over there right now, so mine was turned away."),
+    (
+        "too many requests, try again shortly",
+        "there are too many requests over there right now, so mine was turned away.",
+    ),
     ("temporarily overloaded", "the other side is overloaded just now and sent nothing back."),
 )
 
@@ -164,7 +182,9 @@ def make_declines(tool: Tool, deed: Deed) -> tuple[str, ...]:
         lines.append(f"I have no access to anything that would give me {thing}.")
         lines.append(f"I have no source here for {thing}, so I'd rather not guess.")
     elif not deed.phrases[0].preposition:
-        lines.append(f"I'd have to leave that undone: I can't get {thing} {participle(deed.verb.split()[0])} from here.")
+        lines.append(
+            f"I'd have to leave that undone: I can't get {thing} {participle(deed.verb.split()[0])} from here."
+        )
     return _draw(tool, "declines", lines, 6)
 
 

@@ -32,7 +32,9 @@ _PREFIXES = {
     "avoid": ("avoiding {}", "with no need to avoid {}"),
     "exclude": ("without {}", "with {}, not excluded"),
 }
-_VERB = re.compile(r"^(.*?) (is|are|was|were|has been|have been|should be|should|can be|can|will be|will|must be|has|have|needs|accepts|supports|allows|offers|contains) (.+)$")
+_VERB = re.compile(
+    r"^(.*?) (is|are|was|were|has been|have been|should be|should|can be|can|will be|will|must be|has|have|needs|accepts|supports|allows|offers|contains) (.+)$"
+)
 
 
 def whether_clause(description: str) -> str:
@@ -71,7 +73,10 @@ def say_flag(noun: Noun, description: str) -> tuple[str, str]:
     if wish and wish[1] in ("include", "show", "add", "return") and len(wish[2].split()) <= 5:
         what = re.split(r" (?:in|to|from|into|on) ", wish[2])[0]
         yes, no = ("including", "not including") if wish[1] == "include" else ("with", "without")
-        return f"[{path}? {yes} {what}| {no} {what}]", f"[{path}? It should be {yes} {what}.| It should be {no} {what}.]"
+        return (
+            f"[{path}? {yes} {what}| {no} {what}]",
+            f"[{path}? It should be {yes} {what}.| It should be {no} {what}.]",
+        )
     if words[0] in _PREFIXES and len(words) > 1:
         yes, no = (form.format(" ".join(words[1:])) for form in _PREFIXES[words[0]])
         if words[0] not in ("exclude", "avoid"):

@@ -39,7 +39,9 @@ _FREE_TEXT = frozenset(
     "message content text body comment sentence paragraph question prompt note notes review description feedback "
     "summary input answer details reason phrase passage instructions instruction response".split()
 )
-_ENDPOINTS = frozenset("location point city language unit units currency station airport place address stop port country".split())
+_ENDPOINTS = frozenset(
+    "location point city language unit units currency station airport place address stop port country".split()
+)
 _ASPECTS = frozenset(
     "language unit units format color colour genre type category level mode state material method cuisine platform season "
     "style size status gender scale key position role action relationship data target details order condition option".split()
@@ -154,9 +156,17 @@ def _woven(noun: Noun, schema: JSON, verb: str, *, subject: bool) -> tuple[str, 
     if kind in ("number", "measure", "percent", "money"):
         return _number(noun, words, verb, schema)
     if kind == "currency":
-        return (f"from {slot}", "", 2) if words & _FROM else (f"to {slot}", "", 3) if words & _TO else (f"in {slot}", "", 7)
+        return (
+            (f"from {slot}", "", 2)
+            if words & _FROM
+            else (f"to {slot}", "", 3)
+            if words & _TO
+            else (f"in {slot}", "", 7)
+        )
     if kind == "email":
-        return (f"to {slot}", "", 2) if words & {"to", "recipient", "receiver"} else ("", f"the email address {slot}", 6)
+        return (
+            (f"to {slot}", "", 2) if words & {"to", "recipient", "receiver"} else ("", f"the email address {slot}", 6)
+        )
     if kind == "phone":
         return "", f"the phone number {slot}", 6
     if kind == "url":
@@ -187,7 +197,18 @@ def _identifier(noun: Noun, words: set[str]) -> tuple[str, str, int]:
     if words & {"token", "key", "password", "secret", "auth", "user", "username", "session"}:
         return "", "", 9
     thing = re.sub(r" (?:ID|code|number|identifier)$", "", noun.short)
-    if thing in ("ID", "key", "code", "number", "ref", "reference", "", "symbol", "ticker", "id") or noun.short.endswith(("number", "code")):
+    if thing in (
+        "ID",
+        "key",
+        "code",
+        "number",
+        "ref",
+        "reference",
+        "",
+        "symbol",
+        "ticker",
+        "id",
+    ) or noun.short.endswith(("number", "code")):
         return f"for {noun.slot}" if words & {"symbol", "ticker"} else "", f"the {noun.short} {noun.slot}", 1
     return f"for {thing} {noun.slot}", "", 1
 
@@ -218,7 +239,11 @@ def _number(noun: Noun, words: set[str], verb: str, schema: JSON) -> tuple[str, 
     if noun.unit[1:] in _SPANS and words & {"duration", "period", "time", "length", "term"} and len(short.split()) == 1:
         return f"for {slot}", "", 7
     near = {"radius", "proximity", "distance", "range"}
-    if verb in ("find", "get", "look up") and words & near and (noun.unit in ("km", ":mile") or "within" in str(schema.get("description"))):
+    if (
+        verb in ("find", "get", "look up")
+        and words & near
+        and (noun.unit in ("km", ":mile") or "within" in str(schema.get("description")))
+    ):
         return f"within {slot}", "", 6
     if noun.kind == "money" and words & {"budget", "max", "maximum"}:
         return f"for up to {slot}", "", 8
@@ -254,10 +279,25 @@ def _text(noun: Noun, schema: JSON, last: str, verb: str, *, subject: bool) -> t
     if last in ("keyword", "keywords", "query", "search", "term") or set(noun.core) & {"query", "keyword"}:
         whole = verb in ("search", "perform", "do", "run", "search for")
         return f'for "{slot}"' if whole else f'matching "{slot}"', "", 9
-    if last in _TITLES and verb in ("create", "add", "make", "open", "generate", "build", "set up", "register", "save", "upload"):
+    if last in _TITLES and verb in (
+        "create",
+        "add",
+        "make",
+        "open",
+        "generate",
+        "build",
+        "set up",
+        "register",
+        "save",
+        "upload",
+    ):
         return f'called "{slot}"', "", 1
     if is_free_text(noun):
-        return (f'saying "{slot}"', "", 9) if last in ("message", "comment", "body") and verb in ("send", "post", "add", "write", "leave") else ("", "", 9)
+        return (
+            (f'saying "{slot}"', "", 9)
+            if last in ("message", "comment", "body") and verb in ("send", "post", "add", "write", "leave")
+            else ("", "", 9)
+        )
     words = set(noun.core)
     if words & _FROM and last in _ENDPOINTS:
         return f"from {slot}", "", 2

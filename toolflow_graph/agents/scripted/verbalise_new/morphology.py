@@ -76,6 +76,13 @@ _IRREGULAR = {
     "withdraw": "withdrawn",
     "write": "written",
     "fit": "fitted",
+    "cancel": "cancelled",
+    "enrol": "enrolled",
+    "label": "labelled",
+    "model": "modelled",
+    "hold": "held",
+    "do": "done",
+    "do up": "done",
 }
 _DOUBLED = frozenset(
     "get set put run cut let plan stop drop log map plot ship skip spot tag trim zip flip pin ban crop submit refer "

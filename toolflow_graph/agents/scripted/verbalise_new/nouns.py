@@ -29,14 +29,42 @@ _GENERIC = re.compile(
     re.IGNORECASE,
 )
 _UNIT = re.compile(
-    r"(?:\bin|\(in|\(|measured in|unit is|expressed in|,)\s*(?:the unit of )?(" + "|".join(
-        re.escape(u) for u in sorted(UNITS, key=len, reverse=True)
-    ) + r")(?=\W|$)",
+    r"(?:\bin|\(in|\(|measured in|unit is|expressed in|,)\s*(?:the unit of )?("
+    + "|".join(re.escape(u) for u in sorted(UNITS, key=len, reverse=True))
+    + r")(?=\W|$)",
     re.IGNORECASE,
 )
-_NAME_UNITS = {"kg", "cm", "km", "mm", "mph", "kwh", "miles", "minutes", "hours", "days", "seconds", "meters", "celsius",
-               "fahrenheit", "usd", "eur", "mb", "gb", "hz", "nm", "feet", "pounds", "kelvin", "ml", "weeks", "months",
-               "years", "grams", "liters"}
+_NAME_UNITS = {
+    "kg",
+    "cm",
+    "km",
+    "mm",
+    "mph",
+    "kwh",
+    "miles",
+    "minutes",
+    "hours",
+    "days",
+    "seconds",
+    "meters",
+    "celsius",
+    "fahrenheit",
+    "usd",
+    "eur",
+    "mb",
+    "gb",
+    "hz",
+    "nm",
+    "feet",
+    "pounds",
+    "kelvin",
+    "ml",
+    "weeks",
+    "months",
+    "years",
+    "grams",
+    "liters",
+}
 _ENDS = re.compile(
     r"\s*(?:[.,;:(]|\b(?:to|for|where|that|which|in|whose|when|at|on|from|with|such|as|if|used|using|being|by|e\.g|is|are|"
     r"or|will|associated|about|you|should|must|can|between|within|after|before|during|we|the user|it|and|per|based|"
@@ -51,6 +79,9 @@ _OWNED = re.compile(
 
 
 _DIRECTIONS = {"from": ("source", "departure"), "to": ("target", "destination")}
+_ADJECTIVES = frozenset(
+    "extra yearly monthly daily weekly annual average total maximum minimum next current new old initial final".split()
+)
 _HANDLES = SUFFIXES | {"ID", "data", "target", "object", "link"}
 _ORDINALS = {"1": "first", "2": "second", "3": "third", "a": "first", "b": "second", "c": "third"}
 
@@ -150,7 +181,18 @@ def _described(description: str, *, owner: bool) -> str:
         return ""
     if words[-1].lower() in ("of", "the", "a", "an", "and", "specific", "to", "not", "whether", "user", "true"):
         return ""
-    if words[0].lower() in ("whether", "if", "how", "true", "when", "indicates", "set", "flag", "specifies", "determines"):
+    if words[0].lower() in (
+        "whether",
+        "if",
+        "how",
+        "true",
+        "when",
+        "indicates",
+        "set",
+        "flag",
+        "specifies",
+        "determines",
+    ):
         return ""
     return " ".join([_lower(words[0]), *words[1:]])
 
@@ -188,7 +230,11 @@ def name_slot(path: str, name: str, schema: JSON) -> Noun:
         words = words[:-2] if words[-2] == "in" and len(words) > 2 else words[:-1]
     head = words[: words.index("of")] if "of" in words[1:-1] and words[0] != "number" else words
     core = [w for w in head if w.lower() not in SUFFIXES and w != "ID"]
-    core = head if set(core) <= {"first", "second", "third", "source", "target", "new", "old", "initial", "final"} else core
+    core = (
+        head
+        if set(core) <= {"first", "second", "third", "source", "target", "new", "old", "initial", "final"}
+        else core
+    )
     short = " ".join(words)
     if len(words) > 1 and words[-1] == "name" and words[0] not in ("first", "last", "full", "user", "file", "given"):
         short = " ".join(words[:-1])
@@ -204,13 +250,20 @@ def name_slot(path: str, name: str, schema: JSON) -> Noun:
         else:
             full = told if len(told.split()) <= 4 else short
         core = [w.lower() for w in told.split(" of ")[0].split()] if len(told) < 40 else core
-    elif told and kind != "id" and told.split(" of ")[0].lower().split()[-1:] == [short.split()[-1].lower()] and len(told.split()) <= 6:
+    elif (
+        told
+        and kind != "id"
+        and told.split(" of ")[0].lower().split()[-1:] == [short.split()[-1].lower()]
+        and len(told.split()) <= 6
+    ):
         full = told
     if set(full.split()) < set(short.split()):
         full = short
     short = re.sub(r"\bidentifier\b", "ID", short)
     full = re.sub(r"\bidentifier\b", "ID", full)
     core = [w for w in core if w not in ("number", "of", "total")] or core
+    if short in _ADJECTIVES:
+        short = full = told if told and len(told.split()) <= 4 else f"{short} amount"
     short = re.sub(r"^(?:number|count|total number) of ", "", short)
     number_like = base_form(short) if " " not in short else None
     if number_like and kind == "text" and told and len(told.split()) <= 4:

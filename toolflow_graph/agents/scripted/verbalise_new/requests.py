@@ -5,7 +5,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from toolflow_graph.agents.scripted.sense import action_of
 from toolflow_graph.agents.scripted.verbalise_new.deeds import Deed, Phrase
 from toolflow_graph.agents.scripted.verbalise_new.mentions import Mention, is_free_text, quoted
 from toolflow_graph.agents.scripted.verbalise_new.moods import BRISK, DEEDS, FINDS, REASONS, SEARCHES, TERSE, THINGS
@@ -18,6 +17,11 @@ __all__ = ["Request", "make_requests"]
 ASKING = frozenset(
     "get find calculate estimate determine show list identify predict forecast evaluate compute derive measure".split()
 ) | {"look up", "work out"}
+TELLING = frozenset(
+    "check verify convert translate search compare summarise summarize solve analyse test scan track count find tell "
+    "recommend suggest rank classify detect simulate query read list show look assess validate sort multiply divide "
+    "subtract sum resolve decode decrypt encrypt extract review suggest inspect parse perform do run generate describe explain".split()
+)
 _NAMED = frozenset({"text", "person", "company", "city", "place", "country", "url"})
 _LOOKING = frozenset({"find", "list", "show"})
 _MAKING = frozenset("create add make open build register save design generate".split()) | {"set up"}
@@ -40,7 +44,7 @@ class Request:
 def make_requests(tool: Tool, request: Request) -> tuple[str, ...]:
     """Return the request frames of a tool: its own selection of moods, each parameter left out or pointed at in some."""
     rng = random.Random(tool.name)
-    templates = _choose(tool, request.deed, rng)
+    templates = _choose(request.deed, rng)
     names = request.sayable()
     plain: list[tuple[str | None, str | None]] = [(None, None)]
     modes = plain + [(n, None) for n in names] + [(None, n) for n in names]
@@ -61,10 +65,10 @@ def make_requests(tool: Tool, request: Request) -> tuple[str, ...]:
     return tuple(frames)
 
 
-def _choose(tool: Tool, deed: Deed, rng: random.Random) -> list[str]:
-    verb = action_of(tool.name)
-    group = "compute" if deed.verb in ("calculate", "estimate", "convert", "solve", "compute") else "read"
-    if deed.verb not in ASKING and (verb not in ("read", "compute") or deed.verb in _MAKING):
+def _choose(deed: Deed, rng: random.Random) -> list[str]:
+    verb = deed.verb.split()[0]
+    group = "compute" if verb in ("calculate", "estimate", "convert", "solve", "multiply", "sort") else "read"
+    if deed.verb not in ASKING and (verb not in TELLING or verb in _MAKING):
         group = "act"
     chosen = rng.sample(DEEDS, 7) + rng.sample(REASONS[group], 3)
     if _is_thing(deed):
@@ -84,7 +88,11 @@ def _choose(tool: Tool, deed: Deed, rng: random.Random) -> list[str]:
 
 def _is_thing(deed: Deed) -> bool:
     first = deed.phrases[0]
-    return deed.verb in ASKING and not first.preposition and not re.match(r"(?:if|whether|how|who|what|which|when|where)\b", first.words)
+    return (
+        deed.verb in ASKING
+        and not first.preposition
+        and not re.match(r"(?:if|whether|how|who|what|which|when|where)\b", first.words)
+    )
 
 
 @dataclass(frozen=True)
@@ -123,7 +131,11 @@ class _Build:
         many = is_plural(noun)
         definite = thing if re.match(r"(?:the|my|all|this|\[|\{|\") ?", thing) or first.nouns else f"the {thing}"
         bare = re.sub(r"^(?:the|an?|my) ", "", thing)
-        text = template.replace("<what>", "what are" if many else "what's").replace("<w>", "what").replace("<be>", "are" if many else "is")
+        text = (
+            template.replace("<what>", "what are" if many else "what's")
+            .replace("<w>", "what")
+            .replace("<be>", "are" if many else "is")
+        )
         if "<what>" in template or "<be>" in template:
             thing = definite
         asked = re.sub(r"^all ", "", thing)
@@ -150,7 +162,11 @@ class _Build:
         value = self._value(phrase, noun)
         thing = _bare(phrase.words)
         if phrase.owned:
-            return f"{lead}[{{{noun.path}}}'s|that {_owner_word(phrase)}'s] {phrase.owned}" if noun.path == self.pointed else f"{lead}{{{noun.path}}}'s {phrase.owned}"
+            return (
+                f"{lead}[{{{noun.path}}}'s|that {_owner_word(phrase)}'s] {phrase.owned}"
+                if noun.path == self.pointed
+                else f"{lead}{{{noun.path}}}'s {phrase.owned}"
+            )
         if value.startswith(phrase.words):
             rest = value[len(phrase.words) :]
             return f"{lead}{phrase.words}[{rest}]" if noun.path == self.left_out else f"{lead}{value}"
@@ -177,7 +193,11 @@ class _Build:
         if noun.kind == "count":
             return f"{{{noun.path}:{singular(noun.short.split()[-1])}}}"
         if is_free_text(noun):
-            return f'the {thing} {quoted(noun)}' if thing in ("text", "sentence", "paragraph", "message", "query", "question", "content") else quoted(noun)
+            return (
+                f"the {thing} {quoted(noun)}"
+                if thing in ("text", "sentence", "paragraph", "message", "query", "question", "content")
+                else quoted(noun)
+            )
         return noun.slot
 
     # The whole
