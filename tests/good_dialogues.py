@@ -329,7 +329,9 @@ def table() -> Good:
         "search_tools",
     )
     script.call(("search_tools", {"query": "book a restaurant table"}, found))
-    script.assistant("Congratulations! They keep a table for 90 or 120 minutes. Is 120 right, and would you like to sit outside?")
+    script.assistant(
+        "Congratulations! They keep a table for 90 or 120 minutes. Is 120 right, and would you like to sit outside?"
+    )
     script.user("Perfect, outside please. And have them keep us the lamb shoulder and a lemon tart.", 0, "search_tools")
     arguments = {
         "restaurant_name": "Marlow's",

@@ -186,7 +186,9 @@ NAMES = {
 
 
 @settings(max_examples=400, deadline=None, derandomize=True)
-@given(st.sampled_from(sorted(NAMES)), st.integers(0, 10**6), st.integers(0, 800), st.sampled_from(["user", "assistant"]))
+@given(
+    st.sampled_from(sorted(NAMES)), st.integers(0, 10**6), st.integers(0, 800), st.sampled_from(["user", "assistant"])
+)
 def test_property_whatever_is_said_is_supported(name, seed, offset, style):
     rng = random.Random(seed)
     today = TODAY + timedelta(days=offset)

@@ -123,7 +123,7 @@ def test_every_dialogue_has_a_thread(catalog, tmp_path):
         assert {kind for (kind,) in kinds} <= {"msgpack", "null"}
 
 
-def test_relative_catalog_is_kept_absolute(catalog, tmp_path, monkeypatch):
+def test_relative_catalog_is_kept_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     copy_catalog(tmp_path / "mine")
     run_all("run", catalog="mine", dialogues=1)
@@ -186,9 +186,7 @@ def test_unusable_model_output_costs_one_dialogue(catalog, tmp_path, play_role):
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
-def test_fault_of_the_place_ends_the_run_and_keeps_what_is_there(
-    catalog, tmp_path, play_role, monkeypatch, concurrency
-):
+def test_fault_of_the_place_ends_the_run_and_nothing_else(catalog, tmp_path, play_role, monkeypatch, concurrency):
     async def act(scene):
         if scene.index >= 3:
             raise ResourceError("the folder 'prompts' is gone")

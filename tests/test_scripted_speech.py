@@ -15,7 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolflow_graph.agents.scripted.phrasing import Wording
-from toolflow_graph.agents.scripted.text import Manner, decapitalise, draw_manner, finish, join_sentences, tidy
+from toolflow_graph.agents.scripted.text import (
+    Manner,
+    decapitalise,
+    draw_manner,
+    finish,
+    join_sentences,
+    lower_literals,
+    tidy,
+)
 from toolflow_graph.agents.scripted.user import join_with_leads
 from toolflow_graph.dialogue.graph import build_graph, step_limit
 from toolflow_graph.dialogue.openai_format import to_openai_messages
@@ -98,19 +106,34 @@ def test_decapitalise_spares_names(text, lower):
     ("manner", "text", "written"),
     [
         (Manner(), "The first. Book it.", "The first. Book it."),
-        (Manner(lower=True), "The first. Book it.", "the first. book it."),
-        (Manner(lower=True), "I need it. Clara too.", "I need it. Clara too."),
         (Manner(bare_end=True), "Book it.", "Book it"),
         (Manner(bare_end=True), "Is it open?", "Is it open"),
         (Manner(bare_end=True), "Well...", "Well..."),
         (Manner(bare_end=True), "Go!", "Go!"),
         (Manner(bare_end=True), "x" * 95 + ".", "x" * 95 + "."),
-        (Manner(lower=True, bare_end=True), "The first.", "the first"),
     ],
-    ids=["plain", "lower", "lower-names", "bare", "bare-question", "dots", "mark", "long", "both"],
+    ids=["plain", "bare", "bare-question", "dots", "mark", "long"],
 )
 def test_manner_is_applied(manner, text, written):
     assert manner.apply(text) == written
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "lowered"),
+    [
+        ("The first. Book it.", "The {nth}. Book it.", "the first. book it."),
+        ("I need it. Clara too.", "I need it. {name} too.", "I need it. Clara too."),
+        ('Text them: "You are late. Come on."', 'Text them: "{text}"', 'text them: "You are late. Come on."'),
+        (
+            "TLS check for a.example. Friday will do.",
+            "TLS check for {host}. {day} will do.",
+            "TLS check for a.example. Friday will do.",
+        ),
+    ],
+    ids=["literals", "slot", "quoted", "acronym"],
+)
+def test_lower_case_spares_what_slots_put_there(text, source, lowered):
+    assert lower_literals(text, source) == lowered
 
 
 def test_manners_vary():

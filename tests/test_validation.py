@@ -117,7 +117,11 @@ def split_parallel(good):
 
 def call_message(identity, name, given):
     function = {"name": name, "arguments": json.dumps(given)}
-    return {"role": "assistant", "content": "", "tool_calls": [{"id": identity, "type": "function", "function": function}]}
+    return {
+        "role": "assistant",
+        "content": "",
+        "tool_calls": [{"id": identity, "type": "function", "function": function}],
+    }
 
 
 def answer(identity, name, given):
@@ -129,9 +133,9 @@ def weather_call(good):
     at = len(good.messages) - 1
     forecast = {"city": "Lyon", "forecast_date": "2026-06-12"}
     result_ = {"condition": "sunny", "low": 14, "high": 19, "rain_percent": 70}
-    insert(at, call_message("call_9", "get_weather_forecast", forecast), answer("call_9", "get_weather_forecast", result_))(
-        good
-    )
+    insert(
+        at, call_message("call_9", "get_weather_forecast", forecast), answer("call_9", "get_weather_forecast", result_)
+    )(good)
 
 
 def relabel(request, *patterns):
@@ -158,9 +162,18 @@ BROKEN = {
         "no_answer_to_result": ("trip", delete(21)),
     },
     "links": {
-        "no_result": ("foreign", both(delete(6), lambda good: good.messages[6].update(content="It'll be fresh in Oslo."))),
-        "second_result": ("budget", insert(4, answer("call_1", "get_budget_status", {"limit": 450.0, "spent": 318.75}))),
-        "orphan_result": ("budget", insert(4, answer("call_7", "get_budget_status", {"limit": 450.0, "spent": 318.75}))),
+        "no_result": (
+            "foreign",
+            both(delete(6), lambda good: good.messages[6].update(content="It'll be fresh in Oslo.")),
+        ),
+        "second_result": (
+            "budget",
+            insert(4, answer("call_1", "get_budget_status", {"limit": 450.0, "spent": 318.75})),
+        ),
+        "orphan_result": (
+            "budget",
+            insert(4, answer("call_7", "get_budget_status", {"limit": 450.0, "spent": 318.75})),
+        ),
         "id_used_twice": ("foreign", duplicate_id),
         "wrong_name": ("budget", lambda good: good.messages[3].update(name="transfer_between_budgets")),
     },
@@ -193,10 +206,16 @@ BROKEN = {
         "wrong_type": ("trip", result(3, seat="52")),
         "not_an_object": ("trip", lambda good: good.messages[24].update(content='"updated"')),
         "not_json": ("trip", lambda good: good.messages[24].update(content="updated")),
-        "inside_a_list": ("order", lambda good: edit_result(good, 1, lambda r: r["orders"][1].pop("order_id") and None)),
+        "inside_a_list": (
+            "order",
+            lambda good: edit_result(good, 1, lambda r: r["orders"][1].pop("order_id") and None),
+        ),
     },
     "provenance": {
-        "invented_name": ("trip", lambda good: [edit_call(good, n, lambda a: {**a, "passenger_name": "Karl Lang"}) for n in (2, 3)]),
+        "invented_name": (
+            "trip",
+            lambda good: [edit_call(good, n, lambda a: {**a, "passenger_name": "Karl Lang"}) for n in (2, 3)],
+        ),
         "invented_date": ("trip", arguments(4, forecast_date="2026-06-20")),
         "invented_city": ("trip", arguments(4, city="Bern")),
         "invented_amount": ("budget", arguments(2, amount=65)),
@@ -226,10 +245,28 @@ BROKEN = {
         ),
     },
     "clarification": {
-        "not_asked": ("trip", both(say(1, "I'm Clara Vogel. I need to be in Geneva by ten on Friday. What's the first train "
-                                          "that gets me there from Lyon? Not before six though, please."), delete(6, 7))),
-        "not_answered": ("order", both(delete(6, 7), say(5, "The switch on the lamp is broken, so that one goes back. "
-                                                           "Collect it next Monday at 12 rue Pasteur in Lyon."))),
+        "not_asked": (
+            "trip",
+            both(
+                say(
+                    1,
+                    "I'm Clara Vogel. I need to be in Geneva by ten on Friday. What's the first train "
+                    "that gets me there from Lyon? Not before six though, please.",
+                ),
+                delete(6, 7),
+            ),
+        ),
+        "not_answered": (
+            "order",
+            both(
+                delete(6, 7),
+                say(
+                    5,
+                    "The switch on the lamp is broken, so that one goes back. "
+                    "Collect it next Monday at 12 rue Pasteur in Lyon.",
+                ),
+            ),
+        ),
     },
     "needless_call": {
         "missing_function": ("trip", weather_call),
@@ -242,15 +279,24 @@ BROKEN = {
         "failed": ("order", lambda good: setattr(good, "plan", plan_without_error(good.plan))),
     },
     "sequential": {
-        "id_said_by_user": ("order", both(
-            lambda good: edit_result(good, 1, lambda r: r["orders"][0].update(order_id="ORD-1111")),
-            say(5, "The switch on the lamp of ORD-7719 is broken, so that goes back. You can collect it next Monday."),
-        )),
-        "nothing_returned": ("order", both(
-            say(1, "Hi, what did I order from you? I'm at m.duarte@example.org, there was ORD-7719, I think."),
-            lambda good: edit_result(good, 1, lambda r: {"orders": []}),
-            say(4, "I can't find anything under that address."),
-        )),
+        "id_said_by_user": (
+            "order",
+            both(
+                lambda good: edit_result(good, 1, lambda r: r["orders"][0].update(order_id="ORD-1111")),
+                say(
+                    5,
+                    "The switch on the lamp of ORD-7719 is broken, so that goes back. You can collect it next Monday.",
+                ),
+            ),
+        ),
+        "nothing_returned": (
+            "order",
+            both(
+                say(1, "Hi, what did I order from you? I'm at m.duarte@example.org, there was ORD-7719, I think."),
+                lambda good: edit_result(good, 1, lambda r: {"orders": []}),
+                say(4, "I can't find anything under that address."),
+            ),
+        ),
     },
     "parallel": {
         "one_after_the_other": ("trip", split_parallel),
@@ -310,8 +356,14 @@ BROKEN = {
         "time": ("trip", say(25, "Moved: it now runs from 9:45 to noon.")),
         "date": ("table", say(8, "Your table at Marlow's is for the 14th of June, half past seven.")),
         "weekday": ("trip", say(21, "Yes, bring one. And the meeting is in your calendar, Thursday ten to noon.")),
-        "degrees": ("trip", say(21, "Yes: showers are likely, around 11 to 23 degrees. The meeting is in your calendar.")),
-        "percent": ("trip", say(21, "Yes, rain is 85 percent likely. And the meeting is in your calendar, ten to noon.")),
+        "degrees": (
+            "trip",
+            say(21, "Yes: showers are likely, around 11 to 23 degrees. The meeting is in your calendar."),
+        ),
+        "percent": (
+            "trip",
+            say(21, "Yes, rain is 85 percent likely. And the meeting is in your calendar, ten to noon."),
+        ),
         "wrong_difference": ("budget", say(4, "€141.25 of your €450 for June.")),
         "wrong_sum": ("order", say(4, "Two things, €221.90 in all: a desk lamp for €39.90 and an office chair.")),
         "email": ("order", append(10, " You can write to help@example.org in the meantime.")),
@@ -325,11 +377,15 @@ BROKEN = {
 
 
 def plan_without_error(plan):
-    requests = [r.model_copy(update={"patterns": tuple(p for p in r.patterns if p != "tool_error")}) for r in plan.requests]
+    requests = [
+        r.model_copy(update={"patterns": tuple(p for p in r.patterns if p != "tool_error")}) for r in plan.requests
+    ]
     return plan.model_copy(update={"requests": tuple(requests)})
 
 
-CASES = [pytest.param(check, *case, id=f"{check}-{label}") for check, many in BROKEN.items() for label, case in many.items()]
+CASES = [
+    pytest.param(check, *case, id=f"{check}-{label}") for check, many in BROKEN.items() for label, case in many.items()
+]
 
 
 @pytest.mark.parametrize(("check", "name", "change"), CASES)
@@ -378,7 +434,9 @@ def test_defaults_and_unmentioned_switches():
     assert [(f.check, f.severity) for f in found.findings] == [("provenance", "warning")]
 
 
-@pytest.mark.parametrize("system", [SYSTEM, "Current date: 2026-06-09.", "You help. Today's date is June 9, 2026.", None])
+@pytest.mark.parametrize(
+    "system", [SYSTEM, "Current date: 2026-06-09.", "You help. Today's date is June 9, 2026.", None]
+)
 def test_the_day_is_read_from_the_system_message(system):
     parameters = obj("day", day=text("Day", format="date"))
     script = Script(system).user("Anything on Friday?", 0)
@@ -390,7 +448,9 @@ def test_the_day_is_read_from_the_system_message(system):
 
 def test_general_knowledge_of_foreign_dialogues_is_only_a_warning():
     script = Script(None).user("How far is the moon?", 0).assistant("About 384,400 kilometres away.")
-    assert [(f.check, f.severity) for f in validate_dialogue(script.messages, []).findings] == [("unfounded", "warning")]
+    assert [(f.check, f.severity) for f in validate_dialogue(script.messages, []).findings] == [
+        ("unfounded", "warning")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,10 @@ SCHEMAS = {
     "prefix": {"type": "array", "prefixItems": [{"type": "integer"}, {"type": "string"}]},
     "object": {
         "type": "object",
-        "properties": {"name": {"type": "string"}, "deep": {"type": "object", "properties": {"x": {"type": "integer"}}}},
+        "properties": {
+            "name": {"type": "string"},
+            "deep": {"type": "object", "properties": {"x": {"type": "integer"}}},
+        },
         "required": ["deep"],
     },
     "map": {"type": "object", "additionalProperties": {"type": "integer"}, "minProperties": 2},

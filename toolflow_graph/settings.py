@@ -71,7 +71,7 @@ class DialogueSettings(BaseModel):
         description="Sentence encoder: the embedded one, or a sentence-transformers id or path",
     )
     tau: float = Field(default=0.82, gt=0, le=1, description="Two slots are joined when their cosine is above this")
-    strategy: Literal["walk", "random"] = Field(
+    strategy: Literal["walk", "even", "random"] = Field(
         default="walk", description="How tool subsets are drawn from the Tool Graph"
     )
     tools: int = Field(default=5, ge=1, le=64, description="Tools drawn for a dialogue")

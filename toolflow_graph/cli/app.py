@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(arguments: list[str]) -> int:
     try:
-        code = app(args=arguments, standalone_mode=False)
+        code = app(args=arguments, prog_name="toolflow", standalone_mode=False)
     except ToolflowError as exc:
         return _complain(str(exc), 1)
     except _UsageError as exc:

@@ -50,7 +50,7 @@ async def sampler(state: DialogueState, runtime: Context) -> JSON:
         "patterns": patterns,
         "drawn": list(brief.tools),
         "distractors": list(brief.distractors),
-        "edges": [edge.model_dump() for edge in brief.edges],
+        "edges": [edge.model_dump(mode="json") for edge in brief.edges],
     }
 
 
@@ -117,7 +117,7 @@ async def planner(state: DialogueState, runtime: Context) -> JSON:
     day = f"{now:%A}, {now.day} {now:%B %Y}"
     system = fill_prompt("assistant_system", rng, date=day, time=clock, city=plan.scenario.city)
     return {
-        "plan": plan.model_dump(),
+        "plan": plan.model_dump(mode="json"),
         "offered": offered,
         "world": {},
         "request": 0,
@@ -223,11 +223,11 @@ async def validator(state: DialogueState, runtime: Context) -> JSON:
             now=plan.scenario.now,
         )
         findings += report.findings
-        provenance = [entry.model_dump() for entry in report.provenance]
+        provenance = [entry.model_dump(mode="json") for entry in report.provenance]
         if not state.get("ended"):
             findings.append(_finding_record("plan", "the turn limit was reached before the plan was addressed"))
     verdict = "rejected" if any(finding.severity == "error" for finding in findings) else "accepted"
-    return {"findings": [f.model_dump() for f in findings], "provenance": provenance, "verdict": verdict}
+    return {"findings": [f.model_dump(mode="json") for f in findings], "provenance": provenance, "verdict": verdict}
 
 
 def called_tools(messages: list[JSON]) -> set[str]:
@@ -236,7 +236,7 @@ def called_tools(messages: list[JSON]) -> set[str]:
 
 
 def _finding(check: str, message: str) -> JSON:
-    return _finding_record(check, message).model_dump()
+    return _finding_record(check, message).model_dump(mode="json")
 
 
 def _finding_record(check: str, message: str) -> Finding:

@@ -1,11 +1,12 @@
 """The state of one dialogue: JSON-plain values and LangChain messages, checkpointed at every step."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any
 
 from langchain_core.messages import AnyMessage
 from langgraph.channels.delta import DeltaChannel
 from langgraph.graph.message import add_messages
+from typing_extensions import TypedDict  # pydantic reads the standard library's only from Python 3.12 on
 
 from toolflow_graph.types import JSON
 

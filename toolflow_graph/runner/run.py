@@ -51,6 +51,7 @@ class Run:
         self.counts = manifest.counts
         self.stopped = False
         self._resumed = False
+        self._tell: Callable[[RunEvent], None] = _tell_nobody
         self._controls: set[RunControl] = set()
         self._began = time.monotonic()
 
@@ -117,8 +118,8 @@ class Run:
 
         Raises `RunError` when the folder cannot be written any more; what was written is kept.
         """
-        tell = on_event or (lambda _: None)
-        tell(RunEvent(self.counts))
+        self._tell = on_event or _tell_nobody
+        self._tell(RunEvent(self.counts))
         self._began = time.monotonic()
         finished: asyncio.Queue[DialogueRecord | None] = asyncio.Queue(maxsize=self.settings.concurrency)
         async with self._open_player() as player:
@@ -128,7 +129,6 @@ class Run:
             end = asyncio.create_task(_announce_end(workers, finished))
             try:
                 while (record := await finished.get()) is not None:
-                    tell(RunEvent(self.counts, record))
                     yield record
             finally:
                 if not end.done():
@@ -176,6 +176,13 @@ class Run:
                 self._keep(record)
             except GraphDrained:
                 return
+            except OSError as exc:
+                self.stop()
+                if self.folder is None:
+                    raise
+                raise RunError(
+                    f"{exc}; finished dialogues are kept: mend it, then --resume {self.folder.path}"
+                ) from exc
             except BaseException:
                 self.stop()
                 raise
@@ -187,6 +194,7 @@ class Run:
         if self.folder is not None:
             self.folder.add(record)
         self.counts = self.counts.add(record.patterns, record.usage, accepted=is_accepted(record))
+        self._tell(RunEvent(self.counts, record))
 
     def _complete(self) -> None:
         if self.folder is not None:
@@ -200,6 +208,10 @@ class Run:
         self.manifest = self.manifest.model_copy(update={**news, "finished": now() if status == "complete" else None})
         with blame_disk(self.folder.path):
             self.manifest.write(self.folder.path)
+
+
+def _tell_nobody(_: RunEvent) -> None:
+    pass
 
 
 def _refuse_changes(out: Path, manifest: Manifest, stage: Stage) -> None:

@@ -246,7 +246,7 @@ def _first_moment(text: str) -> datetime | None:
     minutes = clock.values[0] if clock else 0
     if not isinstance(day, date) or not isinstance(minutes, int):
         return None
-    return datetime(day.year, day.month, day.day, minutes // 60, minutes % 60)  # noqa: DTZ001  # local by definition
+    return datetime(day.year, day.month, day.day, minutes // 60, minutes % 60)  # local by definition
 
 
 def iterate_leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -212,7 +212,9 @@ def _computed(ledger: Ledger, call: Call, value: Decimal, readings: Sequence[Rea
     known = set(said)
     for index in ledger.results(call.message)[:1]:
         answer = next(c for c in ledger.dialogue.calls if c.answered == index)
-        numbers = [v for _, v in iterate_leaves(answer.result) if isinstance(v, int | float) and not isinstance(v, bool)]
+        numbers = [
+            v for _, v in iterate_leaves(answer.result) if isinstance(v, int | float) and not isinstance(v, bool)
+        ]
         known |= {Decimal(str(number)) for number in numbers[:40]}
     return any(
         value in (a + b, a - b, b - a, a * b) or (b and a / b == value) or (a and b / a == value)

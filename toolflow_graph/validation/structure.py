@@ -22,7 +22,9 @@ def check_roles(dialogue: CheckedDialogue) -> Iterator[Finding]:
         elif role == "system" and position:
             yield Finding(check="roles", message="a system message inside the dialogue", message_index=index)
         elif role == "user" and before not in ("", "system", "assistant"):
-            reason = "the assistant has not answered after its calls" if before == "calls" else "two user turns in a row"
+            reason = (
+                "the assistant has not answered after its calls" if before == "calls" else "two user turns in a row"
+            )
             yield Finding(check="roles", message=reason, message_index=index)
         elif role == "assistant" and before not in ("user", "calls"):
             reason = "two assistant turns in a row" if before == "assistant" else "the assistant speaks first"

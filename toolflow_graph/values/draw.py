@@ -24,14 +24,15 @@ __all__ = ["draw_value"]
 
 _PAST = word_set(
     "since last previous past issued created updated joined hired purchase purchased ordered invoice transaction "
-    "historical history incident founded modified published onset visited completed received"
+    "historical history incident expense spent reading symptom sleep logged founded modified published onset visited completed received"
 )
 _PAST_DESCRIPTION = re.compile(
     r"\b(?:last(?! (?:day|date|possible|moment))|previous|past|history|historical|was|were|has been|report|statistics|transactions|spending|"
     r"statement|happened|occurred|purchased|issued|created|logged|recorded)\b"
 )
 _BIRTH = word_set("birth birthday dob birthdate born")
-_EXPIRY = word_set("expiry expiration expires expire valid renewal")
+_EXPIRY = word_set("expiry expiration expires expire")
+_SOON = word_set("delivery arrival reply decision payment payout pickup collection visit")
 _TYPES: dict[str, Any] = {"string": str, "integer": int, "number": (int, float), "boolean": bool}
 _DEFAULTED = 0.15
 _OPTIONAL = 0.5
@@ -210,11 +211,15 @@ def _draw_date(words: tuple[str, ...], description: str, rng: random.Random, tod
     found = set(words)
     if found & _BIRTH:
         return today - timedelta(days=rng.randint(19 * 365, 76 * 365))
-    if found & _EXPIRY:
+    if found & _EXPIRY or ("valid" in found and found & {"until", "to", "through"}):
         return today + timedelta(days=rng.randint(30, 900))
+    if "renewal" in found:
+        return today + timedelta(days=rng.randint(20, 365))
+    if found & _SOON and not found & _PAST:
+        return today + timedelta(days=rng.randint(1, 9))
     past = found & _PAST or (found & {"start", "end", "from", "to"} and _PAST_DESCRIPTION.search(description.lower()))
     if past or re.search(r"\b(?:of birth|happened|occurred|was \w+ed)\b", description.lower()):
-        return today - timedelta(days=rng.randint(1, 45))
+        return today - timedelta(days=rng.randint(1, 7) if rng.random() < 0.6 else rng.randint(1, 45))
     near = rng.random()
     return today + timedelta(days=rng.randint(1, 6) if near < 0.45 else rng.randint(1, 30))
 

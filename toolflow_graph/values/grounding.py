@@ -76,7 +76,9 @@ def _has_boolean(reading: Reading, value: bool, name: str, schema: JSON) -> bool
 
 
 _AUXILIARY = frozenset({"is", "has", "include", "with", "only", "enable", "use", "and", "the", "of", "to", "in"})
-_GENERIC = frozenset({"whether", "true", "fals", "includ", "default", "only", "shoul", "should", "also", "set", "flag", "if"})
+_GENERIC = frozenset(
+    {"whether", "true", "fals", "includ", "default", "only", "shoul", "should", "also", "set", "flag", "if"}
+)
 
 
 def _has_number(readings: list[Reading], value: Decimal, name: str, schema: JSON) -> bool:

@@ -70,6 +70,7 @@ _PLACES = word_set(
     "location venue place airport station destination origin region state area landmark district neighborhood "
     "neighbourhood pickup dropoff hotel restaurant province county"
 )
+_QUARTERS = word_set("district neighborhood neighbourhood quarter area")
 _CITIES = word_set("city cities town municipality")
 _MONEY = word_set(
     "price cost fee salary income budget balance payment revenue rent principal deposit loan wage fare bill donation "
@@ -300,6 +301,8 @@ def _name_kind(words: tuple[str, ...], description: str) -> Kind | None:
         return "person"
     if last == "name" and re.search(r"name of (?:the |a |an )?(?:\w+ )?(?:person|patient|guest|customer)", description):
         return "person"
+    if last in _QUARTERS:
+        return "place"
     if last in _PLACES or (found & _PLACES and last == "name"):
         if found & {"state", "region", "area", "province", "county"} and "origin" not in found:
             return "place"

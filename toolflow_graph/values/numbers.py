@@ -207,7 +207,7 @@ def _pick(
 def _index(first: int, last: int, kind: Kind, rng: random.Random) -> int:
     span = last - first
     if kind == "count" and span > 11:
-        return min(last, first + int(rng.expovariate(1 / 4)))
+        return min(last, first + int(rng.expovariate(1 / max(4, span / 4))))
     index = rng.randint(first, last)
     if span > 200 and kind in ("number", "measure", "count") and rng.random() < 0.6:
         coarse = 10 ** (len(str(span)) - 2) * 5

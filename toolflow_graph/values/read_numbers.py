@@ -165,11 +165,11 @@ def _combine(words: tuple[str, ...]) -> list[Decimal]:
         value = NUMBER_WORDS[word]
         room = 100 if value >= 10 else 10
         if (
-            seen
-            and (current % room or (current == 0 and total == 0) or (current and current % 100 and value >= 10))
-            or seen
+            (seen
+            and (current % room or (current == 0 and total == 0) or (current and current % 100 and value >= 10)))
+            or (seen
             and value < 10
-            and 10 <= current % 100 < 20
+            and 10 <= current % 100 < 20)
         ):
             numbers.append(Decimal(total + current))
             total = current = 0

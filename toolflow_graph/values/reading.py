@@ -27,7 +27,9 @@ _DATELIKE = re.compile(
 _TIMELIKE = re.compile(
     r"\d|noon|midday|midnight|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b"
 )
-_LASTING = re.compile(r"second|minute|hour|day|night|week|month|year|\d ?h|\bmins?\b|\bsecs?\b|\bhrs?\b|\byrs?\b|\d ?s\b")
+_LASTING = re.compile(
+    r"second|minute|hour|day|night|week|month|year|\d ?h|\bmins?\b|\bsecs?\b|\bhrs?\b|\byrs?\b|\d ?s\b"
+)
 
 
 class Reading:

@@ -104,7 +104,7 @@ class _Arranger:
         if not chains:
             raise PlanError("no tool takes what another one returns")
         # What was just made is seldom undone at once; to look something up and then act on it is the rule.
-        weights = [0.2 if sense(b).action == "end" and sense(a).action == "create" else 1.0 for (a, b), _ in chains]
+        weights = [0.15 if sense(b).action == "end" and sense(a).action == "create" else 1.0 for (a, b), _ in chains]
         tools, feeding = self.rng.choices(chains, weights)[0]
         self._add(Step(["sequential"], tools, feeding))
 
@@ -114,10 +114,12 @@ class _Arranger:
             (a, b)
             for i, a in enumerate(free)
             for b in free[i + 1 :]
-            if not find_links(a, b, self.brief.edges) and not find_links(b, a, self.brief.edges)
+            if not find_links(a, b, self.brief.edges) and not find_links(b, a, self.brief.edges) and not meddle(a, b)
         ]
+        joined = {frozenset((edge.source, edge.target)) for edge in self.brief.edges}
+        related = [(a, b) for a, b in pairs if a.domain == b.domain or frozenset((a.name, b.name)) in joined]
         if pairs:
-            self._add(Step(["parallel"], list(self.rng.choice(pairs))))
+            self._add(Step(["parallel"], list(self.rng.choice(related or pairs))))
             return
         repeatable = [tool for tool in self.tools if self._stands_alone(tool) and repeatable_tool(tool)]
         fresh = [tool for tool in repeatable if tool.name not in self.used]
@@ -243,6 +245,12 @@ def asks_back(producer: Tool, consumer: Tool) -> bool:
     if sense(producer).action != "create" or sense(consumer).action != "read":
         return False
     return not {"track", "check", "status", "progress"} & set(words_of(consumer.name))
+
+
+def meddle(one: Tool, other: Tool) -> bool:
+    """Say whether one of two tools writes what the other one reads or writes, so that their order would matter."""
+    same_thing = set(words_of(one.name)[1:]) & set(words_of(other.name)[1:])
+    return bool(same_thing) and not {sense(one).action, sense(other).action} <= {"read", "compute"}
 
 
 def repeatable_tool(tool: Tool) -> bool:

@@ -1,6 +1,7 @@
 """Turns the steps of a skeleton into calls with values and into the acts that user and assistant play."""
 
 import random
+import re
 from collections.abc import Sequence
 
 from toolflow_graph.agents.roles import Brief
@@ -315,8 +316,9 @@ class Composer:
         self.facts.note({parameter: arguments[parameter]})
         phrasings = tool.phrasings
         frames = phrasings.changes[parameter] if phrasings is not None else ()
-        lead = self._fresh_line(bank("corrections")) if self.rng.random() < 0.5 else ""
-        self._user([acts.change(again, parameter, self.rng.choice(frames), lead)])
+        frame = self.rng.choice(frames)
+        led = self.rng.random() < 0.5 and not _APOLOGY.match(frame)
+        self._user([acts.change(again, parameter, frame, self._fresh_line(bank("corrections")) if led else "")])
         self._call([again])
         self._assistant([acts.answer(again)])
         self._remember(again)
@@ -449,6 +451,9 @@ def bound_by(links: Sequence[Link]) -> set[str]:
     return {link.parameter for link in links}
 
 
+_APOLOGY = re.compile(
+    r"(?:sorry|no\b|actually|wait|oops|on second|hang on|hold on|ah|oh|hm|my mistake|correction)", re.IGNORECASE
+)
 _AFTER_CHOICE = ("", "", "", "", "", "So", "And", "Then", "Now")
 _AGAIN = (
     "And the same for {value}.",

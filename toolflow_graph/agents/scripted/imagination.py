@@ -12,6 +12,7 @@ from toolflow_graph.agents.scripted.sense import Action, sense, words_of
 from toolflow_graph.agents.scripted.world import World
 from toolflow_graph.types import JSON, Tool
 from toolflow_graph.values import coherent, draw_value, kind_of
+from toolflow_graph.values.people import draw_address
 
 __all__ = ["Imagination"]
 
@@ -24,24 +25,9 @@ _STATUS: dict[Action, str] = {
 """What a status field says after an action, the likeliest first."""
 
 _GOOD_FLAGS = frozenset(
-    [
-        "success",
-        "ok",
-        "confirmed",
-        "sent",
-        "updated",
-        "deleted",
-        "created",
-        "cancelled",
-        "removed",
-        "saved",
-        "accepted",
-        "added",
-        "active",
-        "enabled",
-    ]
+    "success ok confirmed sent updated deleted created cancelled removed saved accepted added active enabled".split()
 )
-_COUNTS = frozenset(["count", "total", "number", "num", "results", "matches", "found"])
+_COUNTS = frozenset("count total number num results matches found".split())
 _LOW = frozenset(("min", "minimum", "after", "earliest", "from"))
 _HIGH = frozenset(("max", "maximum", "before", "latest", "until"))
 _TEXT: JSON = {"type": "string"}
@@ -61,7 +47,8 @@ class Imagination:
         self.rng: random.Random = scene.rng("result", tool.name, repr(sorted(arguments.items(), key=repr)))
         self.action = sense(tool).action
         self.siblings: set[str] = set()
-        self.known = {**self._still_true(world.recall(arguments)), **arguments}
+        recalled = {**world.recall_alike(tool, arguments), **world.recall(arguments)}
+        self.known = {**self._still_true(recalled), **arguments}
         self.city = next((str(v) for n, v in self.known.items() if kind_of(n, _TEXT) == "city" and v), home.city)
 
     def _still_true(self, recalled: JSON) -> JSON:
@@ -74,10 +61,12 @@ class Imagination:
             if not (_is_status(name) and statuses & set(fields.get(name, {}).get("enum", ())))
         }
 
-    def result(self) -> JSON:
-        """Return the result object."""
+    def result(self, earlier: Sequence[JSON] = ()) -> JSON:
+        """Return the result object; `earlier` are items of a list that is asked for again, and still holds."""
         content = self._object(self.tool.returns, self.known, top=True)
         listing = sense(self.tool).listing
+        if listing is not None and earlier:
+            content[listing] = self._renew(earlier, self.tool.returns["properties"][listing]["items"])
         if listing is not None and isinstance(content.get(listing), list):
             for name, value in content.items():
                 words = set(words_of(name))
@@ -118,9 +107,9 @@ class Imagination:
         if top and schema.get("type") == "boolean" and words & _GOOD_FLAGS:
             return True
         if kind_of(name, schema) == "address" and "examples" not in schema:
-            street = str(draw_value(name, schema, self.rng, self.today)).rpartition(", ")[0]
+            line = draw_address(self.rng, self.city)
             alone = "city" in self.siblings or words_of(name)[-1:] == ("street",)
-            return (street if alone else f"{street}, {self.city}") if street else self.city
+            return line.rpartition(", ")[0] if alone else line
         if enum and "currency" in words:
             return next((code for code in self.currencies if code in enum), enum[0])
         return draw_value(name, schema, self.rng, self.today)
@@ -142,6 +131,16 @@ class Imagination:
             ):
                 listed.append(item)
         return _as_wanted(_ordered(listed, items), items, self.arguments)
+
+    def _renew(self, earlier: Sequence[JSON], schema: JSON) -> list[JSON]:
+        """Return earlier items as they are now: changed where they were changed, without what is gone."""
+        gone = self.world.gone()
+        fields = schema.get("properties", {})
+        kept = [item for item in earlier if not gone & {str(v) for v in item.values() if isinstance(v, str | int)}]
+        known = [{**item, **{n: v for n, v in self.world.recall(item).items() if n in item}} for item in kept]
+        made = [self._object(schema, item) for item in self.world.created_like(schema, self.arguments)]
+        echoed = {name: value for name, value in self.arguments.items() if name in fields}
+        return [{**item, **echoed} for item in [*(m for m in made if m not in known), *known]]
 
     def _constrain(self, item: JSON, schema: JSON) -> JSON:
         """Keep to filters such as `max_price`, `min_rating`, `depart_after`, `arrive_before`."""

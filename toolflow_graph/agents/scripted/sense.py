@@ -20,11 +20,11 @@ _VERBS: dict[Action, str] = {
     "scan inspect preview suggest recommend",
     "create": "create book reserve order add send schedule register submit open start request upload invite apply "
     "enroll enrol buy purchase post place make generate log record report file issue hire join subscribe save share "
-    "comment upvote donate transfer pay merge trigger run deploy play",
+    "comment upvote donate transfer pay trigger run deploy play",
     "update": "update change move reschedule rename set assign extend renew approve pause resume edit modify adjust "
     "reassign restart scale rotate mark redeem turn lock unlock activate switch raise rate review restore",
     "end": "cancel delete remove close stop return revoke revert undo roll unsubscribe end terminate reject block void "
-    "dismiss withdraw",
+    "dismiss withdraw merge",
 }
 _ACTIONS: dict[str, Action] = {verb: action for action, verbs in _VERBS.items() for verb in verbs.split()}
 

@@ -8,7 +8,7 @@ from langchain_core.messages import AIMessage, ToolMessage
 from toolflow_graph.agents.roles import Scene, ToolCall, ToolResult
 from toolflow_graph.agents.scripted.agenda import Agenda
 from toolflow_graph.agents.scripted.imagination import Imagination
-from toolflow_graph.agents.scripted.sense import sense
+from toolflow_graph.agents.scripted.sense import sense, words_of
 from toolflow_graph.agents.scripted.verbalise import with_phrasings
 from toolflow_graph.agents.scripted.world import World
 from toolflow_graph.agents.search_tools import SEARCH_TOOLS
@@ -34,11 +34,11 @@ class ScriptedToolSimulator:
             frame = str(agenda.calls[number]["fails"])
             message = wording.fill(frame, call.arguments, "assistant") or frame
             return ToolResult({"error": message.strip()}, scene.world, failed=True)
-        repeated = _same_reading(scene, tool, call)
-        if repeated is not None:
-            return ToolResult(repeated, scene.world)
+        same, items = _look_back(scene, tool, call)
+        if same is not None:
+            return ToolResult(same, scene.world)
         world = World(scene.world)
-        content = Imagination(tool, call.arguments, world, scene).result()
+        content = Imagination(tool, call.arguments, world, scene).result(items)
         return ToolResult(content, world.after(tool, call.arguments, content))
 
 
@@ -48,21 +48,43 @@ def _find_tools(scene: Scene, agenda: Agenda, number: int | None) -> JSON:
     return {"tools": [{"name": t.name, "description": t.description, "parameters": t.parameters} for t in tools]}
 
 
-def _same_reading(scene: Scene, tool: Tool, call: ToolCall) -> JSON | None:
-    """Return what the same reading call returned before, when nothing has changed since."""
+def _look_back(scene: Scene, tool: Tool, call: ToolCall) -> tuple[JSON | None, Sequence[JSON]]:
+    """Return what the same reading call returned before, or the items of its list when something has happened since.
+
+    A list that is asked for with only a number changed that is no property of its items (nights, guests) stays.
+    """
     if sense(tool).action not in ("read", "compute"):
-        return None
+        return None, ()
     results = {m.tool_call_id: m for m in scene.messages if isinstance(m, ToolMessage) and m.status != "error"}
+    listing = sense(tool).listing
+    untouched = True
     for message in reversed(scene.messages):
-        if not isinstance(message, AIMessage):
-            continue
-        for earlier in message.tool_calls:
+        for earlier in message.tool_calls if isinstance(message, AIMessage) else ():
             known = results.get(str(earlier["id"]))
             if known is None:
                 continue
-            if earlier["name"] == call.name and earlier["args"] == call.arguments:
-                return dict(json.loads(str(known.content)))
+            if earlier["name"] == call.name and _asks_alike(tool, earlier["args"], call.arguments):
+                content = json.loads(str(known.content))
+                if untouched and earlier["args"] == call.arguments:
+                    return content, ()
+                return None, content.get(listing, ()) if listing else ()
             other = scene.tools.get(earlier["name"])
-            if other is not None and sense(other).action in ("create", "update", "end"):
-                return None
-    return None
+            untouched = untouched and (other is None or sense(other).action in ("read", "compute"))
+    return None, ()
+
+
+def _asks_alike(tool: Tool, one: JSON, other: JSON) -> bool:
+    """Say whether two calls differ at most in one number that no item of the list shows and no filter uses."""
+    changed = {name for name in {*one, *other} if one.get(name) != other.get(name)}
+    if not changed:
+        return True
+    listing = sense(tool).listing
+    if listing is None or len(changed) > 1:
+        return False
+    name = next(iter(changed))
+    shown = tool.returns["properties"][listing]["items"].get("properties", {})
+    numeric = all(isinstance(args.get(name), int | float) for args in (one, other))
+    return numeric and name not in shown and not set(words_of(name)) & _FILTERS
+
+
+_FILTERS = frozenset("min max minimum maximum after before limit radius distance within page offset budget".split())

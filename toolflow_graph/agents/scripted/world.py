@@ -1,4 +1,4 @@
-"""What is known of the objects of one dialogue: `{"objects": {id: fields}}`, as plain JSON.
+"""What is known in one dialogue, as plain JSON: objects by id, and facts about what has a name but no id.
 
 An id leads back to its object, what was created turns up in later lists, what was cancelled does not. Marks begin
 with `~`: `~id` names the field that holds the object's own id, `~made` and `~gone` what happened to it.
@@ -6,11 +6,15 @@ with `~`: `~id` names the field that holds the object's own id, `~made` and `~go
 
 from typing import Any
 
-from toolflow_graph.agents.scripted.sense import sense
+from toolflow_graph.agents.scripted.sense import sense, words_of
 from toolflow_graph.types import JSON, Tool
 from toolflow_graph.values import is_identifier, is_reference
 
 __all__ = ["World"]
+
+
+_KEPT = 16
+"""Facts about things without an id that are kept; more than any dialogue of usual length yields."""
 
 
 class World:
@@ -19,6 +23,7 @@ class World:
     def __init__(self, world: JSON) -> None:
         """Start from the world so far, which is not changed."""
         self.objects: dict[str, JSON] = {key: dict(value) for key, value in world.get("objects", {}).items()}
+        self.facts: list[JSON] = list(world.get("facts", ()))
 
     def recall(self, arguments: JSON) -> JSON:
         """Return the fields of all objects that the arguments name."""
@@ -27,6 +32,20 @@ class World:
             if isinstance(value, str | int) and not isinstance(value, bool):
                 known |= self.objects.get(str(value), {})
         return {key: value for key, value in known.items() if not key.startswith("~")}
+
+    def recall_alike(self, tool: Tool, arguments: JSON) -> JSON:
+        """Return what an earlier call told of the same thing by its name or category: the budget for food, a contact.
+
+        Two calls speak of the same thing when their tools share a noun, and all words that both were given agree.
+        """
+        if sense(tool).action == "create":
+            return {}
+        nouns = set(words_of(tool.name)[1:])
+        for fact in reversed(self.facts):
+            common = [name for name, value in fact["about"].items() if name in arguments and isinstance(value, str)]
+            if common and nouns & set(fact["nouns"]) and all(fact["about"][n] == arguments[n] for n in common):
+                return dict(fact["fields"])
+        return {}
 
     def created_like(self, schema: JSON, arguments: JSON) -> list[JSON]:
         """Return objects made in this dialogue that belong in a list of such items, by their own id."""
@@ -56,7 +75,12 @@ class World:
                 made = {"~made": True, "~id": name} if action == "create" else {"~id": name}
                 self._keep(key, {**about, **_scalars(result), **made})
         self._note(result, tool.returns, about if action == "read" else {})
-        return {"objects": self.objects}
+        if about and sense(tool).listing is None:
+            fields = {**about, **_scalars(result)}
+            self.facts = [*self.facts, {"nouns": list(words_of(tool.name)[1:]), "about": about, "fields": fields}][
+                -_KEPT:
+            ]
+        return {"objects": self.objects, "facts": self.facts}
 
     def _keep(self, key: str, fields: JSON) -> None:
         self.objects[key] = {**self.objects.get(key, {}), **fields}

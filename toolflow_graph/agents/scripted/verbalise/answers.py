@@ -2,75 +2,37 @@
 
 import random
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from toolflow_graph.agents.scripted.phrasing import list_slot
 from toolflow_graph.agents.scripted.sense import words_of
-from toolflow_graph.agents.scripted.verbalise_new.deeds import Deed, Phrase
-from toolflow_graph.agents.scripted.verbalise_new.exchange import to_assistant
-from toolflow_graph.agents.scripted.verbalise_new.flags import say_state
-from toolflow_graph.agents.scripted.verbalise_new.mentions import definite
-from toolflow_graph.agents.scripted.verbalise_new.morphology import is_plural, participle, singular, with_article
-from toolflow_graph.agents.scripted.verbalise_new.nouns import Noun, name_slot
-from toolflow_graph.agents.scripted.verbalise_new.requests import ASKING, TELLING, Request
-from toolflow_graph.types import JSON, Tool
+from toolflow_graph.agents.scripted.verbalise.deeds import Deed, Phrase
+from toolflow_graph.agents.scripted.verbalise.exchange import to_assistant
+from toolflow_graph.agents.scripted.verbalise.fields import Field, iterate_fields, state, upper
+from toolflow_graph.agents.scripted.verbalise.flags import say_state
+from toolflow_graph.agents.scripted.verbalise.listings import tell_list
+from toolflow_graph.agents.scripted.verbalise.mentions import definite
+from toolflow_graph.agents.scripted.verbalise.morphology import is_plural, participle, singular, with_article
+from toolflow_graph.agents.scripted.verbalise.nouns import Noun
+from toolflow_graph.agents.scripted.verbalise.requests import ASKING, TELLING, Request
+from toolflow_graph.types import Tool
 
-__all__ = ["make_answers", "make_items", "make_picks"]
+__all__ = ["make_answers"]
 
-_EMPTY_NAMES = frozenset("result results output value response answer data content".split())
-_BESIDE = frozenset("currency unit units timezone".split())
 _STATES = frozenset("status state outcome".split())
 _GOOD = frozenset("success ok succeeded successful done completed confirmed".split())
-_SPANS = frozenset("second minute hour day week month year".split())
-_TIMELY = frozenset(
-    "time delay duration wait stay period age length lag journey interval term average ago left window timeout".split()
-)
 _LONG = frozenset(
     "text content message summary description body answer response translation explanation instructions advice".split()
 )
-
-
-@dataclass(frozen=True)
-class _Field:
-    noun: Noun
-    schema: JSON
-    echo: bool
-
-    @property
-    def slot(self) -> str:
-        return self.noun.slot
-
-    @property
-    def empty(self) -> bool:
-        """Whether the name says nothing of what it holds."""
-        return self.noun.path.rsplit(".", 1)[-1].lower() in _EMPTY_NAMES
-
-
-def _fields(schema: JSON, arguments: JSON, prefix: str = "", depth: int = 0) -> Iterator[_Field]:
-    for name, part in schema.get("properties", {}).items():
-        if not isinstance(part, dict) or not re.fullmatch(r"[A-Za-z0-9_\-]+", name):
-            continue
-        path = f"{prefix}{name}"
-        items = part.get("items")
-        if part.get("type") == "object" or "properties" in part:
-            if depth < 2:
-                yield from _fields(part, arguments, f"{path}.", depth + 1)
-        elif part.get("type") == "array" and not (
-            isinstance(items, dict) and items.get("type") in ("string", "number", "integer")
-        ):
-            continue
-        elif not set(words_of(name)) & _BESIDE and part.get("type") != "null":
-            yield _Field(name_slot(path, name, part), part, name in arguments)
 
 
 def make_answers(tool: Tool, request: Request) -> tuple[str, ...]:
     """Return at least six ways to tell a result."""
     rng = random.Random(f"{tool.name} answers")
     listing = list_slot(tool.returns)
-    fields = list(_fields(tool.returns, tool.parameters.get("properties", {})))
+    fields = list(iterate_fields(tool.returns, tool.parameters.get("properties", {})))
     if listing is not None:
-        frames = _listed(tool, request, listing)
+        frames = tell_list(request, listing)
         return tuple(rng.sample(frames, min(9, len(frames))))
     news = [f for f in fields if not f.echo]
     if not news:
@@ -85,11 +47,11 @@ def make_answers(tool: Tool, request: Request) -> tuple[str, ...]:
     return tuple(rng.sample(list(dict.fromkeys(frames)), min(9, len(set(frames)))))
 
 
-def _main(fields: Sequence[_Field], deed: Deed) -> _Field:
-    """Return the field that answers the request: the one whose words the deed has, else the first that is no bookkeeping."""
+def _main(fields: Sequence[Field], deed: Deed) -> Field:
+    """Return the field that answers the request: whose words the deed has, else the first that is no bookkeeping."""
     asked = {singular(w) for w in re.findall(r"[a-z]+", deed.thing().lower())}
 
-    def score(field: _Field) -> int:
+    def score(field: Field) -> int:
         words = {singular(w) for w in field.noun.core} | {singular(w) for w in words_of(field.noun.path)}
         points = 3 * len(words & asked)
         points -= 4 if words & {"message", "timestamp", "code", "note"} else 0
@@ -129,7 +91,7 @@ def _told_value(phrase: Phrase, noun: Noun) -> str:
     return noun.slot
 
 
-def _told(request: Request, main: _Field) -> list[str]:
+def _told(request: Request, main: Field) -> list[str]:
     deed = request.deed
     if main.schema.get("type") == "boolean":
         return _judged(deed, main)
@@ -144,12 +106,11 @@ def _told(request: Request, main: _Field) -> list[str]:
         lines += [
             f"{subject} {be} {slot}.",
             f"{subject}: {slot}.",
-            f"{subject} {'come' if be == 'are' else 'comes'} to {slot}."
-            if main.noun.kind in ("money",)
-            else f"{subject} {be} {slot}.",
         ]
+        if main.noun.kind == "money":
+            lines.append(f"{subject} {'come' if be == 'are' else 'comes'} to {slot}.")
     if not main.empty:
-        statement = _statement(main)
+        statement = state(main)
         lower = statement if statement.startswith("{") else statement[:1].lower() + statement[1:]
         lines += [statement, f"here it is: {lower}", f"I've got it, {lower}"]
     last = main.noun.short.split()[-1].lower()
@@ -190,10 +151,10 @@ def _told(request: Request, main: _Field) -> list[str]:
             f"it's {slot}, as far as I can see.",
             f"I found {slot}.",
         ]
-    return list(dict.fromkeys(_upper(line) for line in lines))
+    return list(dict.fromkeys(upper(line) for line in lines))
 
 
-def _judged(deed: Deed, main: _Field) -> list[str]:
+def _judged(deed: Deed, main: Field) -> list[str]:
     path, noun = main.noun.path, main.noun
     yes, no = say_state(str(main.schema.get("description") or ""))
     match = re.match(r"(?:if|whether) (.+?) (is|are|has|can) (.+)", deed.phrases[0].words)
@@ -208,7 +169,7 @@ def _judged(deed: Deed, main: _Field) -> list[str]:
             f"[{path}?Yes: {yes}.|I'm afraid {no}.]",
             f"[{path}?It looks like {yes}.|It looks like {no}.]",
             f"[{path}?Indeed, {yes}.|It turns out that {no}.]",
-            f"[{path}?{_upper(yes)}.|{_upper(no)}.]",
+            f"[{path}?{upper(yes)}.|{upper(no)}.]",
             f"[{path}?I checked: {yes}.|I checked: {no}.]",
         ]
     words = re.sub(r"^(?:is|has|are) ", "", noun.short)
@@ -250,16 +211,16 @@ def _done(deed: Deed) -> list[str]:
     done = f"{participle(verb)} {particle}".strip()
     return [
         f"Done, {head} {be} {done}.",
-        f"{_upper(head)} {be} {done}.",
+        f"{upper(head)} {be} {done}.",
         f"That's done: {head} {be} now {done}.",
-        f"{_upper(head)} {'have' if be == 'are' else 'has'} been {done}.",
+        f"{upper(head)} {'have' if be == 'are' else 'has'} been {done}.",
         f"All done, {head} {'have' if be == 'are' else 'has'} been {done}.",
         f"OK, {head} {be} {done}.",
         f"Good, {head} {be} {done} now.",
     ]
 
 
-def _acted(deed: Deed, main: _Field) -> list[str]:
+def _acted(deed: Deed, main: Field) -> list[str]:
     lines = _done(deed)
     path = main.noun.path
     if main.schema.get("type") == "boolean":
@@ -267,7 +228,7 @@ def _acted(deed: Deed, main: _Field) -> list[str]:
     the = to_assistant(definite(main.noun))
     if main.noun.kind == "id" and main.noun.short.endswith(("ID", "code", "number", "reference")):
         own = the.replace("the ", "your ", 1) if main.noun.short.endswith(("code", "number", "reference")) else the
-        tails = (f" {_upper(own)} is {main.slot}.", f" It's under {main.slot}.", f" {_upper(own)}: {main.slot}.")
+        tails = (f" {upper(own)} is {main.slot}.", f" It's under {main.slot}.", f" {upper(own)}: {main.slot}.")
         return [line + tails[number % 3] for number, line in enumerate(lines)]
     if set(words_of(path)) & _STATES:
         return [
@@ -277,32 +238,10 @@ def _acted(deed: Deed, main: _Field) -> list[str]:
                 for opening in ("", "That's done, ", "Done: ", "OK, ")
             ),
         ]
-    return [f"{line}[ {_statement(main)}]" for line in lines]
+    return [f"{line}[ {state(main)}]" for line in lines]
 
 
-def _statement(field: _Field) -> str:
-    """Return a sentence that tells a field."""
-    noun = field.noun
-    words = noun.short.split()
-    if (
-        len(words) > 1
-        and is_plural(words[0])
-        and noun.kind in ("count", "number", "measure")
-        and not is_plural(words[-1])
-    ):
-        return f"{{{noun.path}:{singular(words[0])}}} {' '.join(words[1:])}."
-    if noun.kind == "count" and is_plural(noun.short):
-        return f"The number of {noun.short} is {{{noun.path}}}."
-    the = to_assistant(definite(noun, full=True))
-    if noun.kind == "percent":
-        the = " ".join(w for w in the.split() if w not in ("percent", "percentage")) or the
-    if noun.unit[1:] in _SPANS and the.split()[-1] not in _TIMELY and noun.path.endswith(f"{noun.unit[1:]}s"):
-        the = f"{the} time"
-    be = "are" if is_plural(the) else "is"
-    return f"{_upper(the)} {be} {field.slot}."
-
-
-def _others(rest: Sequence[_Field], number: int) -> str:
+def _others(rest: Sequence[Field], number: int) -> str:
     """Return what else is worth telling, in one or two sentences that fall away where a field is missing."""
     scalar = [f for f in rest if not f.empty and not (f.noun.kind in ("url", "datetime") and len(rest) > 3)]
     if number % 4 == 3 or not scalar:
@@ -311,119 +250,7 @@ def _others(rest: Sequence[_Field], number: int) -> str:
     for field in scalar[: 3 if number % 2 else 2]:
         if field.schema.get("type") == "boolean":
             yes, no = say_state(str(field.schema.get("description") or ""))
-            text += f"[{field.noun.path}? {_upper(to_assistant(yes))}.| {_upper(to_assistant(no))}.]" if yes else ""
+            text += f"[{field.noun.path}? {upper(to_assistant(yes))}.| {upper(to_assistant(no))}.]" if yes else ""
         else:
-            text += f"[ {_statement(field)}]"
+            text += f"[ {state(field)}]"
     return text
-
-
-# Lists
-
-
-def _list_noun(tool: Tool, request: Request, listing: str) -> str:
-    noun = singular(" ".join(words_of(listing)))
-    if noun.split()[-1] not in _EMPTY_NAMES | {"item", "list", "entry", "match", "record", "row", "found"}:
-        return re.sub(r"^(?:found|matching|available) ", "", noun)
-    phrase = request.deed.phrases[0]
-    thing = re.sub(r"^(?:the|all|any|an?) ", "", phrase.words)
-    if not phrase.preposition and is_plural(thing) and re.fullmatch(r"[\w -]+", thing):
-        return singular(re.sub(r"^(?:nearby|available|upcoming|latest|recent|relevant) ", "", thing))
-    return noun if noun.split()[-1] != "list" else "entry"
-
-
-def _listed(tool: Tool, request: Request, listing: str) -> list[str]:
-    noun = _list_noun(tool, request, listing)
-    count = f"{{count:{noun}}}"
-    city = next((n.path for p in request.deed.phrases for n in p.nouns if n.kind == "city"), None)
-    city = city or next((m.noun.path for m in request.needed if m.noun.kind == "city"), None)
-    where = f"[ in {{{city}}}]" if city else ""
-    lines = [
-        f"I found {count}{where}: {{list}}.",
-        f"there are {count}{where}: {{list}}.",
-        f"{count} came up{where}: {{list}}.",
-        "here's what there is: {list}.",
-        "these came up: {list}.",
-        f"I have {count} for you: {{list}}.",
-        f"{count}{where}: {{list}}.",
-        "this is what I found: {list}.",
-        f"it gives {count}, namely {{list}}.",
-        f"the search turned up {count}{where}: {{list}}.",
-        "so far I see {list}.",
-        "you could look at {list}.",
-    ]
-    if request.deed.verb not in ("find", "search", "list", "look up"):
-        lines = [line for line in lines if "search" not in line and "look at" not in line]
-    return [f"[{_upper(line)}|I found nothing that fits.]" for line in lines]
-
-
-def make_items(tool: Tool) -> tuple[str, ...]:
-    """Return how one item of a list is told."""
-    fields = _item_fields(tool)
-    if not fields:
-        return ()
-    first, *rest = fields
-    frames = [f"{first.slot}{''.join(f'[{_aside(f)}]' for f in rest[:2])}"]
-    if rest:
-        bracketed = rest[0].noun.kind in ("text", "company", "money", "date", "person", "city", "enum")
-        frames.append(f"{first.slot}[ ({rest[0].slot})]" if bracketed else first.slot)
-        frames.append(f"{first.slot}[{_aside(rest[-1])}]")
-    return tuple(dict.fromkeys(frames))
-
-
-def make_picks(tool: Tool) -> tuple[str, ...]:
-    """Return how a user points at one item of a list; never by its id."""
-    fields = [f for f in _item_fields(tool) if f.noun.kind != "id"]
-    if not fields:
-        return ()
-    picks = [fields[0].slot] if fields[0].noun.kind in ("text", "person", "company", "city", "place") else []
-    for field in fields:
-        aside = _aside(field)
-        if aside.startswith((" on ", " at ", " for ", " in ", " from ")):
-            picks.append(f"the one{aside}")
-        elif field.noun.kind in ("text", "enum", "company"):
-            picks.append(
-                f"the {field.slot} one"
-                if field.noun.kind == "enum"
-                else f"the one with {field.slot}"
-                if field is not fields[0]
-                else f"{field.slot}"
-            )
-    return tuple(dict.fromkeys(picks))
-
-
-def _item_fields(tool: Tool) -> list[_Field]:
-    listing = list_slot(tool.returns)
-    if listing is None:
-        return []
-    fields = list(_fields(tool.returns["properties"][listing].get("items", {}), {}, depth=2))
-    plain = [f for f in fields if f.noun.kind not in ("id", "url", "boolean", "array")] or fields
-    order = ("text", "company", "place", "address", "person")
-    named = sorted((f for f in plain if f.noun.kind in order), key=lambda f: order.index(f.noun.kind) == 4)
-    first = next(
-        (f for f in named if set(words_of(f.noun.path)) & {"name", "title"} and f.noun.kind != "person"),
-        named[0] if named else plain[0] if plain else None,
-    )
-    return [] if first is None else [first, *[f for f in plain if f is not first]][:4]
-
-
-def _aside(field: _Field) -> str:
-    noun, slot = field.noun, field.slot
-    if noun.kind == "money":
-        return f" for {slot}"
-    if noun.kind == "date":
-        return f" on {slot}"
-    if noun.kind == "time":
-        return f" at {slot}"
-    if noun.kind == "city":
-        return f" in {slot}"
-    if noun.kind == "person":
-        return f" by {slot}" if set(noun.core) & {"author", "artist", "director"} else f", {slot}"
-    if noun.kind == "count" and is_plural(noun.short):
-        return f", {{{noun.path}:{singular(noun.short)}}}"
-    if noun.kind in ("number", "measure", "percent", "count"):
-        return f", {noun.short} {slot}" if not noun.unit else f", {slot}"
-    return f", {slot}"
-
-
-def _upper(text: str) -> str:
-    return text if text.startswith(("{", "[")) else text[:1].upper() + text[1:]

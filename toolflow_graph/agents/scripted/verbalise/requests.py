@@ -5,11 +5,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from toolflow_graph.agents.scripted.verbalise_new.deeds import Deed, Phrase
-from toolflow_graph.agents.scripted.verbalise_new.mentions import Mention, is_free_text, quoted
-from toolflow_graph.agents.scripted.verbalise_new.moods import BRISK, DEEDS, FINDS, REASONS, SEARCHES, TERSE, THINGS
-from toolflow_graph.agents.scripted.verbalise_new.morphology import gerund, is_plural, singular, with_article
-from toolflow_graph.agents.scripted.verbalise_new.nouns import Noun
+from toolflow_graph.agents.scripted.verbalise.deeds import Deed, Phrase
+from toolflow_graph.agents.scripted.verbalise.mentions import Mention, quoted
+from toolflow_graph.agents.scripted.verbalise.moods import BRISK, DEEDS, FINDS, REASONS, SEARCHES, TERSE, THINGS
+from toolflow_graph.agents.scripted.verbalise.morphology import gerund, is_plural, singular, with_article
+from toolflow_graph.agents.scripted.verbalise.nouns import Noun
+from toolflow_graph.agents.scripted.verbalise.weaving import is_free_text
 from toolflow_graph.types import Tool
 
 __all__ = ["Request", "make_requests"]
@@ -20,7 +21,8 @@ ASKING = frozenset(
 TELLING = frozenset(
     "check verify convert translate search compare summarise summarize solve analyse test scan track count find tell "
     "recommend suggest rank classify detect simulate query read list show look assess validate sort multiply divide "
-    "subtract sum resolve decode decrypt encrypt extract review suggest inspect parse perform do run generate describe explain".split()
+    "subtract sum resolve decode decrypt encrypt extract review suggest inspect parse perform do run "
+    "generate describe explain".split()
 )
 _NAMED = frozenset({"text", "person", "company", "city", "place", "country", "url"})
 _LOOKING = frozenset({"find", "list", "show"})
@@ -42,7 +44,7 @@ class Request:
 
 
 def make_requests(tool: Tool, request: Request) -> tuple[str, ...]:
-    """Return the request frames of a tool: its own selection of moods, each parameter left out or pointed at in some."""
+    """Return the request frames of a tool in moods of its own; each parameter is left out or pointed at in some."""
     rng = random.Random(tool.name)
     templates = _choose(request.deed, rng)
     names = request.sayable()
@@ -55,7 +57,7 @@ def make_requests(tool: Tool, request: Request) -> tuple[str, ...]:
     frames: dict[str, None] = {}
     for number in range(wanted):
         template = templates[number % len(templates)]
-        if "<be>" in template and len(request.needed) > 1:
+        if ("<be>" in template or "<t> be" in template) and len(request.needed) > 1:
             template = THINGS[(number + len(tool.name)) % 9]
         left_out, pointed = modes[number % len(modes)]
         extra = request.extra[number % len(request.extra)] if request.extra and number % 3 != 1 else None
@@ -97,7 +99,7 @@ def _is_thing(deed: Deed) -> bool:
 
 @dataclass(frozen=True)
 class _Build:
-    """One frame in the making: which parameter may be dropped, which may be pointed at, which optional one is offered."""
+    """One frame in the making: which parameter may be left out or pointed at, which optional one is offered."""
 
     request: Request
     left_out: str | None
@@ -215,11 +217,10 @@ class _Build:
                 said.append(self._phrase(phrase, plain=True))
                 later += [by_path[p] for p in paths if p in by_path]
             elif dropped and phrase.preposition:
-                said.append(f"[{self._phrase(phrase)}]")
+                said.append(f"[ {self._phrase(phrase)}]")
             else:
                 said.append(self._phrase(phrase))
-        thing = " ".join(said).replace(" [", "[ ")
-        thing = re.sub(r"^\[ ", "[", thing)
+        thing = "".join(part if part.startswith("[ ") else f" {part}" for part in said).strip()
         rest = [m for m in self.request.needed if m.noun.path not in deed.claimed]
         inline, more = self._weave(rest)
         clauses = [m for m in [*later, *more] if m.clause]

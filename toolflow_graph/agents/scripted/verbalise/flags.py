@@ -2,18 +2,20 @@
 
 import re
 
-from toolflow_graph.agents.scripted.verbalise_new.morphology import base_form, is_plural
-from toolflow_graph.agents.scripted.verbalise_new.nouns import Noun, plain_phrase
+from toolflow_graph.agents.scripted.verbalise.morphology import base_form, is_plural
+from toolflow_graph.agents.scripted.verbalise.nouns import Noun, plain_phrase
 
 __all__ = ["say_flag", "say_state", "whether_clause"]
 
 _WHETHER = re.compile(
-    r"(?:whether(?: or not)?|flag (?:to )?indicat\w+ (?:if|whether)|indicates? (?:if|whether)|determines? (?:if|whether)|"
+    r"(?:whether(?: or not)?|flag (?:to )?indicat\w+ (?:if|whether)|indicates? (?:if|whether)|"
+    r"determines? (?:if|whether)|"
     r"specif\w+ (?:if|whether)|^if true,?|(?:set (?:to )?true|^true) to) (.+)",
     re.IGNORECASE,
 )
 _END = re.compile(
-    r"\s*(?:[.,;(:]|\bor not\b|\bor\b|\bdefaults?\b|\bif\b|\bwhen\b|\botherwise\b|\bfalse\b|\bas\b|\bfor yes\b|\btrue\b|\bbecause\b|"
+    r"\s*(?:[.,;(:]|\bor not\b|\bor\b|\bdefaults?\b|\bif\b|\bwhen\b|\botherwise\b|\bfalse\b|\bas\b|"
+    r"\bfor yes\b|\btrue\b|\bbecause\b|"
     r"\bupon\b|\bduring\b|\bi\.e|\be\.g)",
     re.IGNORECASE,
 )
@@ -33,7 +35,8 @@ _PREFIXES = {
     "exclude": ("without {}", "with {}, not excluded"),
 }
 _VERB = re.compile(
-    r"^(.*?) (is|are|was|were|has been|have been|should be|should|can be|can|will be|will|must be|has|have|needs|accepts|supports|allows|offers|contains) (.+)$"
+    r"^(.*?) (is|are|was|were|has been|have been|should be|should|can be|can|will be|will|must be|has|have|"
+    r"needs|accepts|supports|allows|offers|contains) (.+)$"
 )
 
 

@@ -7,12 +7,13 @@ it; requests, answers and all the rest are put together from these. Choices depe
 from collections import Counter
 from dataclasses import replace
 
-from toolflow_graph.agents.scripted.verbalise_new.answers import make_answers, make_items, make_picks
-from toolflow_graph.agents.scripted.verbalise_new.deeds import read_deed
-from toolflow_graph.agents.scripted.verbalise_new.exchange import make_asks, make_changes, make_declines, make_errors
-from toolflow_graph.agents.scripted.verbalise_new.mentions import find_slots, mention
-from toolflow_graph.agents.scripted.verbalise_new.nouns import Noun
-from toolflow_graph.agents.scripted.verbalise_new.requests import Request, make_requests
+from toolflow_graph.agents.scripted.verbalise.answers import make_answers
+from toolflow_graph.agents.scripted.verbalise.claims import read_deed
+from toolflow_graph.agents.scripted.verbalise.exchange import make_asks, make_changes, make_declines, make_errors
+from toolflow_graph.agents.scripted.verbalise.listings import make_items, make_picks
+from toolflow_graph.agents.scripted.verbalise.mentions import find_slots, mention
+from toolflow_graph.agents.scripted.verbalise.nouns import Noun
+from toolflow_graph.agents.scripted.verbalise.requests import Request, make_requests
 from toolflow_graph.types import JSON, Phrasings, Tool
 
 __all__ = ["with_phrasings"]

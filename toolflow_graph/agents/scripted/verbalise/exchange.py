@@ -3,11 +3,12 @@
 import random
 from collections.abc import Sequence
 
-from toolflow_graph.agents.scripted.verbalise_new.deeds import Deed
-from toolflow_graph.agents.scripted.verbalise_new.mentions import Mention, definite, is_free_text, quoted
-from toolflow_graph.agents.scripted.verbalise_new.morphology import gerund, is_plural, participle, plural, singular
-from toolflow_graph.agents.scripted.verbalise_new.nouns import Noun
-from toolflow_graph.agents.scripted.verbalise_new.requests import ASKING, Request
+from toolflow_graph.agents.scripted.verbalise.deeds import Deed
+from toolflow_graph.agents.scripted.verbalise.mentions import Mention, definite, quoted
+from toolflow_graph.agents.scripted.verbalise.morphology import gerund, is_plural, participle, plural, singular
+from toolflow_graph.agents.scripted.verbalise.nouns import Noun
+from toolflow_graph.agents.scripted.verbalise.requests import ASKING, Request
+from toolflow_graph.agents.scripted.verbalise.weaving import is_free_text
 from toolflow_graph.types import ErrorPhrasing, Tool
 
 __all__ = ["make_asks", "make_changes", "make_declines", "make_errors", "to_assistant"]
@@ -41,7 +42,7 @@ def make_asks(tool: Tool, mention: Mention) -> tuple[str, ...]:
         f"sure, what {'are' if many else 'is'} {the}?",
         f"can you give me {the} as well?",
         f"one thing I still need: {the}.",
-        f"what should {the} be?" if not noun.kind == "id" else what,
+        f"what should {the} be?" if noun.kind != "id" else what,
     ]
     return _draw(tool, noun.path, [_upper(q) for q in [*_asks_by_kind(noun, mention, short), *general]], 6)
 
@@ -140,17 +141,17 @@ def make_errors(tool: Tool, request: Request) -> tuple[ErrorPhrasing, ...]:
     errors = []
     for message, told in rng.sample(_PASSING, 2):
         lines = (_upper(told), _upper(f"I couldn't {deed}: {told}"), _upper(f"no luck so far, {told}"))
-        errors.append(ErrorPhrasing(message=message, told=rng.sample(lines, 2) and tuple(rng.sample(lines, 2))))
+        errors.append(ErrorPhrasing(message=message, told=tuple(rng.sample(lines, 2))))
     about = next((m for m in request.needed if _can_lack(m, request)), None)
     if about is not None:
         noun = about.noun
         short = noun.short.removeprefix("my ")
-        told = (
+        missing = (
             f"There's nothing for {noun.slot}, I'm afraid. Which other {short} should I try?",
             f"I couldn't find anything under {noun.slot}. Would another {short} do?",
             f"{noun.slot} isn't available. Do you have another {short} in mind?",
         )
-        errors.append(ErrorPhrasing(message=f"{short} {noun.slot} not available", told=told, about=noun.path))
+        errors.append(ErrorPhrasing(message=f"{short} {noun.slot} not available", told=missing, about=noun.path))
     return tuple(errors)
 
 

@@ -63,7 +63,6 @@ THINGS = (
     "can I have <t>?",
     "can I get <t>?",
     "could I have <t>?",
-    "could you work out <t> for me?",
     "may I have <t>?",
     "any idea <w> <t> <be>?",
     "would you know <w> <t> <be>?",

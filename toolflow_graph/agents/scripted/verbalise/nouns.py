@@ -5,20 +5,22 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from toolflow_graph.agents.scripted.sense import words_of
-from toolflow_graph.agents.scripted.verbalise_new.lexicon import ABBREVIATIONS, UNITS
-from toolflow_graph.agents.scripted.verbalise_new.morphology import base_form, is_plural, singular
+from toolflow_graph.agents.scripted.verbalise.lexicon import ABBREVIATIONS, UNITS
+from toolflow_graph.agents.scripted.verbalise.morphology import base_form, is_plural, singular
 from toolflow_graph.types import JSON
 from toolflow_graph.values import Kind, kind_of
 
 __all__ = ["SUFFIXES", "Noun", "describe_unit", "is_opaque", "name_slot", "plain_phrase"]
 
 SUFFIXES = frozenset(
-    "name title id identifier uuid guid symbol ticker code number no string str input value text param query list array".split()
+    "name title id identifier uuid guid symbol ticker code number no string str input value text param query list "
+    "array".split()
 )
 """Words at the end of a name that say how the thing is given, not what it is."""
 
 _OPAQUE = frozenset(
-    "data input inputs value values val param to from _from arg name title type key text number num size id uuid date "
+    "data input inputs value values val param to from _from arg name title type key text number num size id "
+    "uuid date "
     "time amount count limit code list content object index state level status period format range target args item "
     "option property method mode start end min max base order query filter unit total rate".split()
 )
@@ -66,13 +68,15 @@ _NAME_UNITS = {
     "liters",
 }
 _ENDS = re.compile(
-    r"\s*(?:[.,;:(]|\b(?:to|for|where|that|which|in|whose|when|at|on|from|with|such|as|if|used|using|being|by|e\.g|is|are|"
+    r"\s*(?:[.,;:(]|\b(?:to|for|where|that|which|in|whose|when|at|on|from|with|such|as|if|used|using|being|"
+    r"by|e\.g|is|are|"
     r"or|will|associated|about|you|should|must|can|between|within|after|before|during|we|the user|it|and|per|based|"
     r"given|represented|expressed|measured|containing|under|against|into|against|over|through)\b)",
     re.IGNORECASE,
 )
 _OWNED = re.compile(
-    r"^(?:the )?(?:unique |full |complete |exact )*(?:name|title|identifier|id|id number|code|symbol|value|text|number|string|"
+    r"^(?:the )?(?:unique |full |complete |exact )*(?:name|title|identifier|id|id number|code|symbol|value|"
+    r"text|number|string|"
     r"type|amount|list|array|date|time|length|size|query|label|key|uuid|abbreviation|ticker symbol|ticker)s?"
     r"(?: \(\w+\))? (?:of|for|associated with) "
 )
@@ -131,9 +135,7 @@ def spoken(name: str) -> tuple[str, ...]:
         match = re.fullmatch(r"([a-z]{2,})([1-3])", word)
         if match:
             words = [_ORDINALS[match[2]], *words, ABBREVIATIONS.get(match[1], match[1])]
-        elif len(word) == 1 and words and word in _ORDINALS:
-            words = [_ORDINALS[word], *words]
-        elif word in ("1", "2", "3") and words:
+        elif (len(word) == 1 and words and word in _ORDINALS) or (word in ("1", "2", "3") and words):
             words = [_ORDINALS[word], *words]
         elif word in ("in", "out", "off", "up") and words[-1:] and words[-1] in ("check", "pick", "drop"):
             words[-1] = f"{words[-1]}-{word}"
@@ -198,7 +200,8 @@ def _described(description: str, *, owner: bool) -> str:
 
 
 _IDENTIFIES = re.compile(
-    r"\b(?:identifier|id|uuid|key|code|number)s?\b(?: \(\w+\))? (?:of|for|assigned to|associated with) (?:the |an? )?(.*)",
+    r"\b(?:identifier|id|uuid|key|code|number)s?\b(?: \(\w+\))? (?:of|for|assigned to|associated with) "
+    r"(?:the |an? )?(.*)",
     re.IGNORECASE,
 )
 
@@ -224,49 +227,47 @@ def name_slot(path: str, name: str, schema: JSON) -> Noun:
     description = str(schema.get("description") or "")
     words = list(spoken(name)) or [name]
     unit = describe_unit(name, description) if kind in ("number", "measure", "money", "count") else ""
-    if unit in ("$", "€") and kind != "money":
+    if unit in ("$", "\u20ac") and kind != "money":
         unit = ""
     if len(words) > 1 and words[-1] in _NAME_UNITS and unit and "light" not in words:
         words = words[:-2] if words[-2] == "in" and len(words) > 2 else words[:-1]
-    head = words[: words.index("of")] if "of" in words[1:-1] and words[0] != "number" else words
-    core = [w for w in head if w.lower() not in SUFFIXES and w != "ID"]
-    core = (
-        head
-        if set(core) <= {"first", "second", "third", "source", "target", "new", "old", "initial", "final"}
-        else core
-    )
-    short = " ".join(words)
-    if len(words) > 1 and words[-1] == "name" and words[0] not in ("first", "last", "full", "user", "file", "given"):
-        short = " ".join(words[:-1])
-    if kind in ("date", "time") and len(words) > 1 and words[-1] == kind and words[0] in ("due", "release"):
-        short = " ".join(words)
-    full = short
     told = _described(description, owner=words[-1] in _HANDLES or kind in ("person", "city", "company"))
-    if told and is_opaque(name):
-        if kind == "id":
-            short = full = _identified(told, description)
-        elif not (len(words[0]) == 1 and kind in ("number", "measure", "count")):
-            short = full = told if len(told.split()) <= 4 else words[-1]
-        else:
-            full = told if len(told.split()) <= 4 else short
-        core = [w.lower() for w in told.split(" of ")[0].split()] if len(told) < 40 else core
-    elif (
-        told
-        and kind != "id"
-        and told.split(" of ")[0].lower().split()[-1:] == [short.split()[-1].lower()]
-        and len(told.split()) <= 6
-    ):
-        full = told
-    if set(full.split()) < set(short.split()):
-        full = short
-    short = re.sub(r"\bidentifier\b", "ID", short)
-    full = re.sub(r"\bidentifier\b", "ID", full)
+    short, full, core = _name(name, words, kind, told, description)
     core = [w for w in core if w not in ("number", "of", "total")] or core
     if short in _ADJECTIVES:
         short = full = told if told and len(told.split()) <= 4 else f"{short} amount"
-    short = re.sub(r"^(?:number|count|total number) of ", "", short)
-    number_like = base_form(short) if " " not in short else None
-    if number_like and kind == "text" and told and len(told.split()) <= 4:
+    short = re.sub(r"^(?:number|count|total number) of ", "", re.sub(r"\bidentifier\b", "ID", short))
+    full = re.sub(r"\bidentifier\b", "ID", full)
+    if kind == "text" and " " not in short and base_form(short) and told and len(told.split()) <= 4:
         short = full = told
-    plural_noun = is_plural(short) and kind in ("array", "count", "text", "number", "measure")
-    return Noun(path, kind, short, full, tuple(w.lower() for w in core), unit, plural_noun)
+    many = is_plural(short) and kind in ("array", "count", "text", "number", "measure")
+    return Noun(path, kind, short, full, tuple(w.lower() for w in core), unit, many)
+
+
+def _name(name: str, words: list[str], kind: Kind, told: str, description: str) -> tuple[str, str, list[str]]:
+    """Return the short and the full noun and the words of the thing, from the name or what the description tells."""
+    head = words[: words.index("of")] if "of" in words[1:-1] and words[0] != "number" else words
+    core = [w for w in head if w.lower() not in SUFFIXES and w != "ID"]
+    core = head if set(core) <= _MODIFIERS else core
+    whole = len(words) == 1 or words[-1] != "name" or words[0] in ("first", "last", "full", "user", "file", "given")
+    short = full = " ".join(words if whole else words[:-1])
+    size = len(told.split())
+    if told and is_opaque(name):
+        if kind == "id":
+            short = full = _identified(told, description)
+        elif len(words[0]) == 1 and kind in ("number", "measure", "count"):
+            full = told if size <= 4 else short
+        else:
+            short = full = told if size <= 4 else words[-1]
+        core = [w.lower() for w in told.split(" of ", maxsplit=1)[0].split()] if len(told) < 40 else core
+    elif (
+        told
+        and kind != "id"
+        and size <= 6
+        and told.split(" of ", maxsplit=1)[0].lower().split()[-1] == short.split()[-1].lower()
+    ):
+        full = told
+    return short, short if set(full.split()) < set(short.split()) else full, core
+
+
+_MODIFIERS = frozenset("first second third source target new old initial final".split())

@@ -8,35 +8,36 @@ from toolflow_graph.values.naming import pluralise
 __all__ = ["base_form", "gerund", "is_plural", "participle", "singular", "with_article"]
 
 _VERBS = frozenset(
-    """accept access bypass decompose invert narrow sanitize mimic emulate crawl hash scrub ingest poke rotate beautify activate add adjust advance aggregate alert align allocate allow analyse analyze annotate answer
-    append apply approve archive arrange articulate assess assign assist associate attach authenticate authorize
-    automate backup balance ban bid blend block book boost bring broadcast browse build buy calculate call cancel
-    capture categorize change charge chart check choose classify clean clear clone close collect combine comment commit
-    compare compile complete compose compress compute concatenate conduct configure confirm connect construct consult
-    contact contribute convert cook copy correct count craft create crop curate customize cut deactivate deal debit
-    decide decode decompress decrease decrypt deduct define delete deliver deploy derive describe design detect
-    determine develop diagnose dim disable discover dismiss dispatch display distribute divide donate download draft
-    draw drop edit email employ enable encode encrypt end enhance enlist enrol enroll ensure enter escalate establish
-    estimate evaluate examine execute expand explain explore export extend extract fetch file fill filter find finish
-    fit fix flag flip follow forecast format forward gather generate get give grant group guess handle help hide hire
-    identify implement import improve increase inform initialise initialize initiate insert inspect install integrate
-    interact interpret interview invest invite invoke isolate issue join judge keep launch lay learn leave lend link list
+    """accept access bypass decompose invert narrow sanitize mimic emulate crawl hash scrub ingest poke rotate beautify
+    activate add adjust advance aggregate alert align allocate allow analyse analyze annotate answer append apply
+    approve archive arrange articulate assess assign assist associate attach authenticate authorize automate backup
+    balance ban bid blend block book boost bring broadcast browse build buy calculate call cancel capture categorize
+    change charge chart check choose classify clean clear clone close collect combine comment commit compare compile
+    complete compose compress compute concatenate conduct configure confirm connect construct consult contact
+    contribute convert cook copy correct count craft create crop curate customize cut deactivate deal debit decide
+    decode decompress decrease decrypt deduct define delete deliver deploy derive describe design detect determine
+    develop diagnose dim disable discover dismiss dispatch display distribute divide donate download draft draw drop
+    edit email employ enable encode encrypt end enhance enlist enrol enroll ensure enter escalate establish estimate
+    evaluate examine execute expand explain explore export extend extract fetch file fill filter find finish fit fix
+    flag flip follow forecast format forward gather generate get give grant group guess handle help hide hire identify
+    implement import improve increase inform initialise initialize initiate insert inspect install integrate interact
+    interpret interview invest invite invoke isolate issue join judge keep launch lay learn leave lend link list
     listen load locate lock log look lookup lower maintain make manage map mark match measure merge message mix model
     modify monitor mount move multiply mute name navigate negotiate normalize note notify obtain offer open optimise
-    optimize orchestrate order organise organize orient outline pair parse participate partition pass pause pay perform
-    permit pick pin ping place plan plant play plot poll post predict prefetch preheat prepare prescribe present
-    preserve preview print process produce program project promote prompt propose protect provide provision publish
-    pull purchase push put query quote raise randomize rank rate read rearrange receive reclaim recognize recommend
-    reconcile record recover redeem redirect reduce refresh refund register reject release reload remind remove rename
-    render renew rent reorder repair repeat replace reply report request reroute reschedule research reserve reset
-    resize resolve respond restart restore restrict resume retrain retrieve return reverse revert review revise revoke
-    roast roll rotate round route run sample save scale scan schedule score scrape screen scroll search secure segment
-    select sell send separate serve set settle share shift ship show shuffle sign simplify simulate skip slice solve
-    sort split spot stack start stop store stream strip study submit subscribe substitute subtract suggest sum
-    summarise summarize supply support suspend switch synchronize synthesize tag take tally teach tell terminate test
-    text throw toggle trace track train transcribe transfer transform translate transmit transpose trigger trim tune
-    turn undo unfollow uninstall unlock unsubscribe update upgrade upload use validate value verify view visit visualize
-    void vote warn watch weigh wipe withdraw write zip zoom""".split()
+    optimize orchestrate order organise organize orient outline pair parse participate partition pass pause pay
+    perform permit pick pin ping place plan plant play plot poll post predict prefetch preheat prepare prescribe
+    present preserve preview print process produce program project promote prompt propose protect provide provision
+    publish pull purchase push put query quote raise randomize rank rate read rearrange receive reclaim recognize
+    recommend reconcile record recover redeem redirect reduce refresh refund register reject release reload remind
+    remove rename render renew rent reorder repair repeat replace reply report request reroute reschedule research
+    reserve reset resize resolve respond restart restore restrict resume retrain retrieve return reverse revert review
+    revise revoke roast roll rotate round route run sample save scale scan schedule score scrape screen scroll search
+    secure segment select sell send separate serve set settle share shift ship show shuffle sign simplify simulate
+    skip slice solve sort split spot stack start stop store stream strip study submit subscribe substitute subtract
+    suggest sum summarise summarize supply support suspend switch synchronize synthesize tag take tally teach tell
+    terminate test text throw toggle trace track train transcribe transfer transform translate transmit transpose
+    trigger trim tune turn undo unfollow uninstall unlock unsubscribe update upgrade upload use validate value verify
+    view visit visualize void vote warn watch weigh wipe withdraw write zip zoom""".split()
 )
 _MISSPELT = {"retrive": "retrieve", "retrives": "retrieve", "calcualte": "calculate", "calcuate": "calculate"}
 _IRREGULAR = {
@@ -82,16 +83,10 @@ _IRREGULAR = {
     "model": "modelled",
     "hold": "held",
     "do": "done",
-    "do up": "done",
 }
 _DOUBLED = frozenset(
     "get set put run cut let plan stop drop log map plot ship skip spot tag trim zip flip pin ban crop submit refer "
-    "rent-up fit transfer commit clip strip scan permit reset shut dim unzip program cancel-up forget begin".split()
-)
-_SAME_PLURAL = frozenset(
-    "news information data weather advice traffic equipment luggage software hardware music mathematics physics "
-    "statistics analytics metrics details results series species address process progress status access analysis basis "
-    "gas bus class boss success business pass canvas virus bonus focus campus axis radius business address press".split()
+    "fit transfer commit clip strip scan permit reset shut dim unzip program forget begin".split()
 )
 _SINGULAR_S = frozenset(
     "news status address access process progress analysis basis gas bus class boss success business pass canvas virus "
@@ -154,7 +149,8 @@ _IRREGULAR_SINGULAR = {
     "prizes": "prize",
 }
 _VOWEL_SOUND = re.compile(
-    r"^(?:[aeio](?!ne\b|nce\b)|u(?!n[iy]|s[aeiu]|til|k|rl|sb)|ho(?:ur|nest|nour|nor)|heir|[fhlmnrsx]\b|[FLMNRSX](?=[A-Z0-9]|\b)|e-)"
+    r"^(?:[aeio](?!ne\b|nce\b)|u(?!n[iy]|s[aeiu]|til|k|rl|sb)|ho(?:ur|nest|nour|nor)|heir|[fhlmnrsx]\b|"
+    r"[FLMNRSX](?=[A-Z0-9]|\b)|e-)"
 )
 
 
@@ -245,7 +241,15 @@ def with_article(noun: str) -> str:
     first = noun.split(" ", 1)[0].lower()
     if first in ("the", "a", "an", "my", "your", "our", "its", "this", "that", "these", "all") or is_plural(noun):
         return noun
-    if noun.split(" of ")[0].split(" ")[-1] in ("information", "data", "advice", "weather", "traffic", "news", "music"):
+    if noun.split(" of ", maxsplit=1)[0].rsplit(" ", maxsplit=1)[-1] in (
+        "information",
+        "data",
+        "advice",
+        "weather",
+        "traffic",
+        "news",
+        "music",
+    ):
         return noun
     return f"{'an' if _VOWEL_SOUND.match(noun) else 'a'} {noun}"
 
