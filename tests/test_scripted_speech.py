@@ -26,7 +26,7 @@ from toolflow_graph.agents.scripted.text import (
 )
 from toolflow_graph.agents.scripted.user import join_with_leads
 from toolflow_graph.dialogue.graph import build_graph, step_limit
-from toolflow_graph.dialogue.openai_format import to_openai_messages
+from toolflow_graph.agents.openai_format import to_openai_messages
 from toolflow_graph.frames import parse_frame
 from toolflow_graph.resources import find_resource
 from toolflow_graph.settings import DEFAULT_MIX, DialogueSettings, MixEntry, apportion, assign_patterns
@@ -299,7 +299,7 @@ def test_the_global_generator_does_not_matter(travel):
 SCRIPT = """
 import asyncio, hashlib, json
 from toolflow_graph.dialogue.graph import build_graph, step_limit
-from toolflow_graph.dialogue.openai_format import to_openai_messages
+from toolflow_graph.agents.openai_format import to_openai_messages
 from toolflow_graph.settings import DEFAULT_MIX, DialogueSettings
 settings, machine = DialogueSettings(seed=3), build_graph().compile()
 async def main():

@@ -293,7 +293,7 @@ BROKEN = {
             "order",
             both(
                 say(1, "Hi, what did I order from you? I'm at m.duarte@example.org, there was ORD-7719, I think."),
-                lambda good: edit_result(good, 1, lambda r: {"orders": []}),
+                lambda good: edit_result(good, 1, lambda _: {"orders": []}),
                 say(4, "I can't find anything under that address."),
             ),
         ),

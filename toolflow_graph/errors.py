@@ -1,10 +1,16 @@
 """The one error hierarchy: everything a user can cause and mend is a `ToolflowError`."""
 
+from collections.abc import Sequence
+from typing import Any
+
 __all__ = [
+    "BudgetExceeded",
     "CatalogError",
+    "ContextLengthError",
     "DatasetError",
     "EncoderError",
     "FrameError",
+    "ModelError",
     "ModelOutputError",
     "PlanError",
     "ResourceError",
@@ -47,8 +53,23 @@ class PlanError(ToolflowError):
     """No dialogue plan with the wanted patterns can be made over these tools."""
 
 
+class ModelError(ToolflowError):
+    """A model's endpoint cannot be used: no key, no such model, not reachable, or failing for too long."""
+
+
+class ContextLengthError(ModelError):
+    """A request is longer than the model's context; the trouble of one dialogue, not of the endpoint."""
+
+
 class ModelOutputError(ToolflowError):
-    """A model answered something that could not be read even after the repairs."""
+    """A model answered something that could not be read even after the repairs.
+
+    `attempts` are the answers that failed (`toolflow_graph.models.answers.Attempt`), in order.
+    """
+
+    def __init__(self, message: str, attempts: Sequence[Any] = ()) -> None:
+        super().__init__(message)
+        self.attempts = tuple(attempts)
 
 
 class DatasetError(ToolflowError):
@@ -57,3 +78,7 @@ class DatasetError(ToolflowError):
 
 class RunError(ToolflowError):
     """A run folder cannot be started, resumed or written."""
+
+
+class BudgetExceeded(RunError):  # noqa: N818 - what happened is no mistake: the user has set this end
+    """The next request would pass the cost or the tokens that the user allows."""

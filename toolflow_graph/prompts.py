@@ -7,7 +7,7 @@ from string import Template
 from toolflow_graph.errors import ResourceError
 from toolflow_graph.resources import find_resource
 
-__all__ = ["fill_prompt", "prompt_variants"]
+__all__ = ["fill_prompt", "prompt_variants", "read_sections"]
 
 
 @cache
@@ -19,6 +19,14 @@ def prompt_variants(name: str) -> tuple[str, ...]:
     except OSError as exc:
         raise ResourceError(f"prompt {name!r} is missing: no file {path}") from exc
     return tuple(part.strip() for part in text.split("\n---\n") if part.strip())
+
+
+@cache
+def read_sections(name: str) -> dict[str, str]:
+    """Return the lines `key: text` of a prompt file as a mapping."""
+    (text,) = prompt_variants(name)
+    pairs = (line.partition(":") for line in text.splitlines() if line.strip())
+    return {key.strip(): value.strip() for key, _, value in pairs}
 
 
 def fill_prompt(name: str, rng: random.Random, **values: str) -> str:

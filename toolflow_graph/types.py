@@ -135,7 +135,7 @@ class PlannedRequest(Record):
 
     `patterns` says what it exercises (the first is the kind of request, the others are complications),
     `tools` what it needs in call order, `depends_on` the indices of the requests whose results it uses, and
-    `known` the values that the user has in mind when making it.
+    `known` the values that the user has in mind when making it; `withheld` names what they leave out until asked.
     """
 
     intent: str
@@ -143,6 +143,7 @@ class PlannedRequest(Record):
     tools: tuple[str, ...] = ()
     depends_on: tuple[int, ...] = ()
     known: JSON = {}
+    withheld: tuple[str, ...] = ()
 
 
 class DialoguePlan(Record):

@@ -1,11 +1,13 @@
 """The four agents of a dialogue, in casts that can stand in for one another."""
 
 from toolflow_graph.agents.roles import (
+    Aside,
     Assistant,
     AssistantTurn,
     Brief,
     Cast,
     Planner,
+    Planning,
     Scene,
     ToolCall,
     ToolResult,
@@ -15,11 +17,13 @@ from toolflow_graph.agents.roles import (
 )
 
 __all__ = [
+    "Aside",
     "Assistant",
     "AssistantTurn",
     "Brief",
     "Cast",
     "Planner",
+    "Planning",
     "Scene",
     "ToolCall",
     "ToolResult",

@@ -5,7 +5,7 @@ can be stopped, edited, forked and resumed at any step.
 """
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
@@ -16,11 +16,13 @@ from toolflow_graph.catalog.native import DomainSpeech
 from toolflow_graph.types import JSON, DialoguePlan, Edge, Pattern, Tool
 
 __all__ = [
+    "Aside",
     "Assistant",
     "AssistantTurn",
     "Brief",
     "Cast",
     "Planner",
+    "Planning",
     "Scene",
     "ToolCall",
     "ToolResult",
@@ -46,12 +48,34 @@ class ToolCall:
 
 
 @dataclass(frozen=True)
+class Aside:
+    """What a turn leaves besides its words, when a model plays it.
+
+    `memory` are messages for the role's own conversation with its model, which only ever grows; `usage` is one entry
+    per request to a model; `attempts` are answers that were refused, with the reason.
+    """
+
+    memory: tuple[JSON, ...] = ()
+    usage: tuple[JSON, ...] = ()
+    attempts: tuple[JSON, ...] = ()
+
+
+@dataclass(frozen=True)
+class Planning:
+    """What a planner returns."""
+
+    plan: DialoguePlan
+    aside: Aside = Aside()
+
+
+@dataclass(frozen=True)
 class ToolResult:
     """What a tool returns: an object that fits its `returns` schema, or an error; and what the world has become."""
 
     content: JSON
     world: JSON
     failed: bool = False
+    aside: Aside = Aside()
 
 
 @dataclass(frozen=True)
@@ -61,6 +85,7 @@ class UserTurn:
     text: str | None
     request: int
     position: int = 0
+    aside: Aside = Aside()
 
 
 @dataclass(frozen=True)
@@ -70,6 +95,7 @@ class AssistantTurn:
     text: str = ""
     calls: tuple[ToolCall, ...] = ()
     position: int = 0
+    aside: Aside = Aside()
 
 
 @dataclass(frozen=True)
@@ -100,7 +126,8 @@ class Scene:
     """What an agent may know of the dialogue so far.
 
     `tools` are all tools by name that this dialogue may touch, `offered` those that the assistant was given;
-    `request` is the index of the current planned request, `position` the number of outline acts already played.
+    `request` is the index of the current planned request, `position` the number of outline acts already played,
+    `memory` each role's own conversation with its model. `find_tools` names the catalog's tools for a text.
     """
 
     index: int
@@ -113,6 +140,8 @@ class Scene:
     request: int = 0
     position: int = 0
     world: JSON = field(default_factory=dict)
+    memory: Mapping[str, Sequence[JSON]] = field(default_factory=dict)
+    find_tools: Callable[[str], Sequence[str]] | None = None
 
     @property
     def now(self) -> datetime:
@@ -143,7 +172,7 @@ class Planner(Protocol):
         """Say whether a plan with the due patterns can be made over the drawn tools."""
         ...
 
-    async def plan(self, brief: Brief) -> DialoguePlan:
+    async def plan(self, brief: Brief) -> Planning:
         """Return the plan; raises `PlanError` when the tools do not bear the patterns."""
         ...
 

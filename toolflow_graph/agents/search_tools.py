@@ -1,8 +1,13 @@
 """The tool by which an assistant finds other tools."""
 
-from toolflow_graph.types import Tool
+import json
+from collections.abc import Iterable, Sequence
 
-__all__ = ["SEARCH_TOOLS"]
+from langchain_core.messages import AnyMessage, ToolMessage
+
+from toolflow_graph.types import JSON, Tool
+
+__all__ = ["SEARCH_TOOLS", "document_tools", "found_tools"]
 
 SEARCH_TOOLS = Tool(
     name="search_tools",
@@ -35,3 +40,17 @@ SEARCH_TOOLS = Tool(
     },
 )
 """The tool by which an assistant finds other tools (API-Bank's retrieve-then-call)."""
+
+
+def document_tools(tools: Iterable[Tool]) -> JSON:
+    """Return what a search that found these tools returns."""
+    return {"tools": [{"name": t.name, "description": t.description, "parameters": t.parameters} for t in tools]}
+
+
+def found_tools(messages: Sequence[AnyMessage]) -> list[str]:
+    """Return the names of the tools that searches have found so far, the earliest first."""
+    names: list[str] = []
+    for message in messages:
+        if isinstance(message, ToolMessage) and message.name == SEARCH_TOOLS.name and message.status != "error":
+            names += [tool["name"] for tool in json.loads(message.text)["tools"]]
+    return list(dict.fromkeys(names))

@@ -67,7 +67,9 @@ _THINGS = {
     ),
     "car cars vehicle vehicles rental rentals": "car_model price_per_day currency pickup_city",
     "museum museums gallery": "museum_name city opening_time closing_time ticket_price currency",
-    "sculpture sculptures artwork artworks painting paintings art": "artwork_title artist_name created_year museum_name",
+    "sculpture sculptures artwork artworks painting paintings art": (
+        "artwork_title artist_name created_year museum_name"
+    ),
     "battle battles war wars history": "event_name event_year outcome summary",
     "course courses class classes": "course_title teacher_name start_date free_places",
     "job jobs position positions": "job_title company_name city salary currency",

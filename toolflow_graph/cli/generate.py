@@ -96,7 +96,10 @@ def generate(
     if not quiet:
         print_summary(Console(), folder, run.manifest)
     if not run.counts.accepted:
-        raise RunError(f"none of the {run.counts.planned} dialogues was accepted; {folder}/rejected.jsonl says why")
+        raise RunError(
+            f"none of the {run.counts.planned} dialogues was accepted; see {folder}/rejected.jsonl, "
+            f"the first for {_find_first_reason(folder / 'rejected.jsonl')}"
+        )
 
 
 def _open(resume: Path | None, out: Path | None, values: dict[str, Any], concurrency: int | None) -> "Run":
@@ -106,6 +109,14 @@ def _open(resume: Path | None, out: Path | None, values: dict[str, Any], concurr
     if resume is not None:
         return Run.resume(resume, concurrency=concurrency)
     return Run.start(parse_settings(values), out)
+
+
+def _find_first_reason(path: Path) -> str:
+    from toolflow_graph.dataset import read_dialogues  # noqa: PLC0415
+
+    record = next(read_dialogues(path)).record
+    errors = [finding for finding in record.findings if finding.severity == "error"] if record else []
+    return f"{errors[0].check!r}: {errors[0].message}" if errors else "no reason"
 
 
 def _refuse_with_resume(names: list[str]) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage, ToolMessage
 from langgraph.runtime import Runtime
 
-from toolflow_graph.agents.roles import Brief, Scene, derive_rng
+from toolflow_graph.agents.roles import Aside, Brief, Scene, derive_rng
 from toolflow_graph.agents.search_tools import SEARCH_TOOLS
-from toolflow_graph.dialogue.openai_format import label_turns, to_openai_messages
+from toolflow_graph.agents.openai_format import label_turns, to_openai_messages
 from toolflow_graph.dialogue.stage import Stage, load_stage
 from toolflow_graph.dialogue.state import DialogueState
 from toolflow_graph.errors import PlanError
@@ -103,9 +103,10 @@ async def planner(state: DialogueState, runtime: Context) -> JSON:
     stage = load_stage(settings)
     brief = _brief(settings, stage, state["index"], state["patterns"], state["drawn"], state["distractors"])
     try:
-        plan = await stage.cast.planner.plan(brief)
+        planning = await stage.cast.planner.plan(brief)
     except PlanError as exc:
         return {"ended": True, "findings": [_finding("plan", str(exc))]}
+    plan = planning.plan
     searched = {name for request in plan.requests if "search_tools" in request.patterns for name in request.tools}
     offered = [name for name in (*state["drawn"], *state["distractors"]) if name not in searched]
     if searched:
@@ -123,7 +124,20 @@ async def planner(state: DialogueState, runtime: Context) -> JSON:
         "request": 0,
         "position": 0,
         "messages": [SystemMessage(system, id=message_id(settings, state, 0))],
+        **keep_aside("planner", planning.aside),
     }
+
+
+def keep_aside(role: str, aside: Aside) -> JSON:
+    """Return the updates of the state that a turn leaves besides its words."""
+    update: JSON = {}
+    if aside.memory:
+        update["memory"] = {role: list(aside.memory)}
+    if aside.usage:
+        update["usage"] = list(aside.usage)
+    if aside.attempts:
+        update["attempts"] = list(aside.attempts)
+    return update
 
 
 def message_id(settings: DialogueSettings, state: DialogueState, number: int) -> str:
@@ -144,6 +158,7 @@ def set_scene(state: DialogueState, settings: DialogueSettings, stage: Stage, me
         request=state["request"],
         position=state["position"],
         world=state["world"],
+        memory=state.get("memory", {}),
     )
 
 
@@ -158,11 +173,12 @@ async def user(state: DialogueState, runtime: Context) -> JSON:
     scene = set_scene(state, settings, stage, state["messages"])
     turn = await stage.cast.user.speak(scene)
     if turn.text is None:
-        return {"ended": True}
+        return {"ended": True, **keep_aside("user", turn.aside)}
     message = HumanMessage(
         turn.text, id=message_id(settings, state, len(scene.messages)), additional_kwargs={"request": turn.request}
     )
-    return {"messages": [message], "request": turn.request, "position": turn.position}
+    update = {"messages": [message], "request": turn.request, "position": turn.position}
+    return {**update, **keep_aside("user", turn.aside)}
 
 
 async def assistant(state: DialogueState, runtime: Context) -> JSON:
@@ -177,7 +193,7 @@ async def assistant(state: DialogueState, runtime: Context) -> JSON:
         tool_calls=[{"id": c.id, "name": c.name, "args": c.arguments, "type": "tool_call"} for c in turn.calls],
         additional_kwargs={"request": scene.request},
     )
-    return {"messages": [message], "position": turn.position}
+    return {"messages": [message], "position": turn.position, **keep_aside("assistant", turn.aside)}
 
 
 async def tool_simulator(state: DialogueState, runtime: Context) -> JSON:
@@ -188,10 +204,14 @@ async def tool_simulator(state: DialogueState, runtime: Context) -> JSON:
     scene = set_scene(state, settings, stage, messages)
     world = state["world"]
     results: list[AnyMessage] = []
+    memory = dict(state.get("memory", {}))
+    aside = Aside()
     for call in scene.pending_calls():
-        now = set_scene({**state, "world": world}, settings, stage, messages)
+        now = set_scene({**state, "world": world, "memory": memory}, settings, stage, messages)
         result = await stage.cast.tool_simulator.run(now, call)
         world = result.world
+        memory = {**memory, "tool": [*memory.get("tool", ()), *result.aside.memory]}
+        aside = join_asides(aside, result.aside)
         results.append(
             ToolMessage(
                 json.dumps(result.content, ensure_ascii=False),
@@ -202,7 +222,12 @@ async def tool_simulator(state: DialogueState, runtime: Context) -> JSON:
                 additional_kwargs={"request": scene.request},
             )
         )
-    return {"messages": results, "world": world}
+    return {"messages": results, "world": world, **keep_aside("tool", aside)}
+
+
+def join_asides(one: Aside, other: Aside) -> Aside:
+    """Return what two turns in a row leave."""
+    return Aside(one.memory + other.memory, one.usage + other.usage, one.attempts + other.attempts)
 
 
 async def validator(state: DialogueState, runtime: Context) -> JSON:

@@ -21,6 +21,20 @@ def merge_messages(messages: list[AnyMessage], writes: Sequence[Any]) -> list[An
     return list(merged)
 
 
+def add_entries(entries: list[JSON], writes: Sequence[list[JSON]]) -> list[JSON]:
+    """Append entries in the order of the writes."""
+    return [*entries, *(entry for write in writes for entry in write)]
+
+
+def add_memories(memory: JSON, writes: Sequence[JSON]) -> JSON:
+    """Append each role's messages to its own conversation."""
+    merged = {role: list(lines) for role, lines in memory.items()}
+    for write in writes:
+        for role, lines in write.items():
+            merged.setdefault(role, []).extend(lines)
+    return merged
+
+
 def keep_last_list(_: list[Any], writes: Sequence[list[Any]]) -> list[Any]:
     """Keep the last write; a delta channel stores it once instead of in every checkpoint."""
     return list(writes[-1])
@@ -43,7 +57,8 @@ class DialogueState(TypedDict, total=False):
 
     `drawn` are the tools of the walk, `edges` the Tool Graph's edges between them, `offered` the tools that the
     assistant is given. `request` is the current planned request, `position` the number of agenda acts played,
-    `world` what the tool simulator has let happen.
+    `world` what the tool simulator has let happen. `memory` holds each role's own conversation with its model,
+    `usage` an entry per request to a model, `attempts` the answers of models that were refused.
     """
 
     messages: Annotated[list[AnyMessage], DeltaChannel(merge_messages)]
@@ -55,6 +70,9 @@ class DialogueState(TypedDict, total=False):
     edges: Annotated[list[JSON], DeltaChannel(keep_last_list)]
     plan: Annotated[JSON, DeltaChannel(keep_last_dict)]
     world: Annotated[JSON, DeltaChannel(keep_last_dict)]
+    memory: Annotated[JSON, DeltaChannel(add_memories)]
+    usage: Annotated[list[JSON], DeltaChannel(add_entries)]
+    attempts: Annotated[list[JSON], DeltaChannel(add_entries)]
     request: int
     position: int
     ended: bool

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, time
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -246,7 +246,7 @@ def _first_moment(text: str) -> datetime | None:
     minutes = clock.values[0] if clock else 0
     if not isinstance(day, date) or not isinstance(minutes, int):
         return None
-    return datetime(day.year, day.month, day.day, minutes // 60, minutes % 60)  # local by definition
+    return datetime.combine(day, time(minutes // 60, minutes % 60))
 
 
 def iterate_leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

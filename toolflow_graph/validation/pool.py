@@ -27,7 +27,8 @@ class Pool:
     """Grows message by message; the assistant may state what is in it, or follows from it.
 
     `numbers` are all that were shown; `facts` are the amounts of the last few results and `said` those of the user's
-    last turns, which arithmetic may combine; `spans` are lengths of time in seconds, which may be added to dates and times.
+    last turns, which arithmetic may combine; `spans` are lengths of time in seconds, which may be
+    added to dates and times.
     """
 
     def __init__(self, today: date | None) -> None:
@@ -84,21 +85,19 @@ class Pool:
             self._add_columns(value, facts)
             for part in value:
                 self._add_value(part, name, facts)
-        elif isinstance(value, bool) or value is None:
-            return
-        elif isinstance(value, int | float):
-            number = Decimal(str(value))
-            facts.add(number)
-            self.amounts.add(number)
-            self.numbers.add(number)
-            self._add_shown(str(value))
-            for unit, seconds in UNIT_SECONDS.items():
-                if {unit, f"{unit}s"} & set(split_words(name)):
-                    self.spans.add(int(number * seconds))
-            if "duration" in name:
-                self.spans.add(int(number * 60))
-        else:
-            self._add_string(str(value))
+        elif isinstance(value, str):
+            self._add_string(value)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            self._add_number(Decimal(str(value)), name, facts)
+
+    def _add_number(self, number: Decimal, name: str, facts: set[Decimal]) -> None:
+        facts.add(number)
+        self.amounts.add(number)
+        self.numbers.add(number)
+        self._add_shown(str(number))
+        words = set(split_words(name))
+        units = [seconds for unit, seconds in UNIT_SECONDS.items() if {unit, f"{unit}s"} & words]
+        self.spans |= {int(number * seconds) for seconds in units or ([60] if "duration" in words else [])}
 
     def _add_string(self, leaf: str) -> None:
         self._add_shown(leaf.lower())

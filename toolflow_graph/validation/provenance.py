@@ -3,22 +3,25 @@
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from toolflow_graph.types import JSON, Finding, Provenance
 from toolflow_graph.validation.dialogue import SEARCH, Call, CheckedDialogue, iterate_leaves
 from toolflow_graph.values import kind_of, supports
-from toolflow_graph.values.kinds import plain_schema
 from toolflow_graph.values.moments import Moment, parse_moment
-from toolflow_graph.values.naming import fold
+from toolflow_graph.values.naming import fold, split_words, word_set
+from toolflow_graph.values.read_numbers import UNIT_SECONDS
 from toolflow_graph.values.reading import Reading, content_words
+from toolflow_graph.values.shapes import plain_schema
 
 __all__ = ["Ledger", "check_provenance", "trace_arguments"]
 
+Source = Literal["user", "result", "system", "default", "none"]
+
 _COMPOSED = 8
 _COMPOSED_OVERLAP = 0.34
-_AGREES = frozenset(
-    ("yes yeah yep sure ok okay fine please good great perfect works do that sounds right correct exactly go").split()  # noqa: SIM905
+_AGREES = word_set(
+    "yes yeah yep sure ok okay fine please good great perfect works do that sounds right correct exactly go"
 )
 
 
@@ -89,33 +92,38 @@ def _leaves(path: str, value: Any, schema: JSON) -> Iterator[tuple[str, Any, JSO
 
 def _trace(
     dialogue: CheckedDialogue, ledger: Ledger, call: Call, path: str, value: Any, schema: JSON
-) -> tuple[Any, int | None]:
+) -> tuple[Source, int | None]:
     if value is None or value == "":
         return "default", None
     name = _slot_name(path)
-    kind = kind_of(name, schema)
-    seen = ledger.find(value, call.message) if not isinstance(value, bool) else None
-    if seen is not None and (kind == "id" or len(str(value)) > 3):
+    seen = None if isinstance(value, bool) else ledger.find(value, call.message)
+    if seen is not None and (kind_of(name, schema) == "id" or len(str(value)) > 3):
         return "result", seen
     users = dialogue.indices("user", before=call.message)
-    if call.name == SEARCH and users:
-        return "user", users[-1]  # a query for tools puts the request in other words
-    for index in reversed(users):
-        if supports(dialogue.texts[index], value, dialogue.today, name, schema):
-            return "user", index
+    said = _said_by_user(dialogue, call, users, value, name, schema)
+    if said is not None:
+        return "user", said
     if seen is not None:
         return "result", seen
     if value == schema.get("default") or value == schema.get("const", object()):
         return "default", None
     if len(users) > 1 and supports([dialogue.texts[i] for i in users], value, dialogue.today, name, schema):
         return "user", users[-1]
-    system = _in_system(dialogue, value, name, schema)
-    if system is not None:
-        return "system", system
-    for index in ledger.results(call.message):
-        if not isinstance(value, bool) and supports(ledger.result_text(index), value, dialogue.today, name, schema):
+    if _is_system_fact(dialogue, value, name, schema):
+        return "system", next(iter(dialogue.indices("system")), None)
+    for index in () if isinstance(value, bool) else ledger.results(call.message):
+        if supports(ledger.result_text(index), value, dialogue.today, name, schema):
             return "result", index
-    return _trace_derived(dialogue, ledger, call, name, value, schema, users)
+    return _trace_derived(dialogue, ledger, call, name, value, schema)
+
+
+def _said_by_user(
+    dialogue: CheckedDialogue, call: Call, users: Sequence[int], value: Any, name: str, schema: JSON
+) -> int | None:
+    if call.name == SEARCH and users:
+        return users[-1]  # a query for tools puts the request in other words
+    found = (i for i in reversed(users) if supports(dialogue.texts[i], value, dialogue.today, name, schema))
+    return next(found, None)
 
 
 def _slot_name(path: str) -> str:
@@ -124,48 +132,52 @@ def _slot_name(path: str) -> str:
     return name[:-1] if bracket and name.endswith("s") and not name.endswith("ss") else name
 
 
-def _in_system(dialogue: CheckedDialogue, value: Any, name: str, schema: JSON) -> int | None:
-    systems = dialogue.indices("system")
+def _is_system_fact(dialogue: CheckedDialogue, value: Any, name: str, schema: JSON) -> bool:
+    """Tell whether the value is the present day, month, year or time, or stands in the system message."""
     if isinstance(value, bool):
-        return None
-    if dialogue.now is not None and isinstance(value, str) and (moment := parse_moment(value)) is not None:
-        today = dialogue.now.date()
-        fits = (
-            moment.month == (today.year, today.month)
-            if moment.month
-            else (moment.day in (None, today) and (moment.at is None or moment.at == dialogue.now.time()))
-        )
-        if fits:
-            return systems[0] if systems else None if dialogue.now is None else 0
-    if dialogue.now is not None and isinstance(value, int):
-        parts = {"year": dialogue.now.year, "month": dialogue.now.month, "day": dialogue.now.day}
+        return False
+    now = dialogue.now
+    moment = parse_moment(value) if isinstance(value, str) else None
+    if now is not None and moment is not None:
+        if moment.month:
+            return moment.month == (now.year, now.month)
+        return moment.day in (None, now.date()) and moment.at in (None, now.time())
+    if now is not None and isinstance(value, int):
+        parts = {"year": now.year, "month": now.month, "day": now.day}
         if any(part in name.lower() and number == value for part, number in parts.items()):
-            return systems[0] if systems else 0
-    return next((i for i in systems if supports(dialogue.texts[i], value, dialogue.today, name, schema)), None)
+            return True
+    return any(supports(dialogue.texts[i], value, dialogue.today, name, schema) for i in dialogue.indices("system"))
 
 
 def _trace_derived(
-    dialogue: CheckedDialogue, ledger: Ledger, call: Call, name: str, value: Any, schema: JSON, users: Sequence[int]
-) -> tuple[Any, int | None]:
+    dialogue: CheckedDialogue, ledger: Ledger, call: Call, name: str, value: Any, schema: JSON
+) -> tuple[Source, int | None]:
+    """Return the source of a value that is put together: agreed to, reckoned, or composed in other words."""
     agreed = _agreed(dialogue, call, name, value, schema)
     if agreed is not None:
         return "user", agreed
+    users = dialogue.indices("user", before=call.message)
+    last = users[-1] if users else None
     readings = [dialogue.reading(i) for i in users]
     if isinstance(value, str):
         moment = parse_moment(value)
-        if moment is not None and _moment_parts(dialogue, ledger, call, name, moment, readings):
-            return ("user", users[-1]) if users else ("system", None)
-        if kind_of(name, schema) == "text" and len(content_words(value)) >= _COMPOSED:
-            results = [dialogue.reading(i) for i in ledger.results(call.message)]
-            stems = frozenset[str]().union(*(r.stems for r in [*readings, *results]))
-            wanted = content_words(value)
-            if sum(word in stems for word in wanted) / len(wanted) >= _COMPOSED_OVERLAP:
-                return "user", users[-1] if users else None
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        place = _computed(ledger, call, Decimal(str(value)), readings)
-        if place:
-            return "user", users[-1] if users else None
+        if moment is not None and _moment_parts(dialogue, ledger, call, moment, readings):
+            return ("user", last) if users else ("system", None)
+        if kind_of(name, schema) == "text" and _is_composed(dialogue, ledger, call, value, readings):
+            return "user", last
+    elif not isinstance(value, bool) and _computed(ledger, call, Decimal(str(value)), readings):
+        return "user", last
     return "none", None
+
+
+def _is_composed(
+    dialogue: CheckedDialogue, ledger: Ledger, call: Call, value: str, readings: Sequence[Reading]
+) -> bool:
+    """Tell whether a longer text is made from what was said and returned; a message to someone is worded freely."""
+    wanted = content_words(value)
+    results = [dialogue.reading(i) for i in ledger.results(call.message)]
+    stems = frozenset[str]().union(*(reading.stems for reading in (*readings, *results)))
+    return len(wanted) >= _COMPOSED and sum(word in stems for word in wanted) / len(wanted) >= _COMPOSED_OVERLAP
 
 
 def _agreed(dialogue: CheckedDialogue, call: Call, name: str, value: Any, schema: JSON) -> int | None:
@@ -181,8 +193,9 @@ def _agreed(dialogue: CheckedDialogue, call: Call, name: str, value: Any, schema
 
 
 def _moment_parts(
-    dialogue: CheckedDialogue, ledger: Ledger, call: Call, name: str, moment: Moment, readings: Sequence[Reading]
+    dialogue: CheckedDialogue, ledger: Ledger, call: Call, moment: Moment, readings: Sequence[Reading]
 ) -> bool:
+    """Tell whether day and time are known apart, or lie a length of time that was mentioned from ones that are."""
     days: set[date] = {d for r in readings for d in r.dates}
     minutes: set[int] = {t for r in readings for t in r.times}
     if dialogue.today:
@@ -194,17 +207,20 @@ def _moment_parts(
                 days |= {known.day} if known.day else set()
                 minutes |= {known.at.hour * 60 + known.at.minute} if known.at else set()
     spans = {int(seconds) for r in readings for seconds, _ in r.durations}
-    spans |= {number * unit for number in _numbers(ledger, call) for unit in (60, 86400)}
+    spans |= set(_spans(call))
     days |= {day + sign * timedelta(seconds=s) for day in set(days) for s in spans if s < 10**9 for sign in (1, -1)}
     minutes |= {(minute + sign * s // 60) % 1440 for minute in set(minutes) for s in spans for sign in (1, -1)}
     at = moment.at
     return (moment.day is None or moment.day in days) and (at is None or at.hour * 60 + at.minute in minutes)
 
 
-def _numbers(ledger: Ledger, call: Call) -> set[int]:
-    """Small whole numbers of the same call's arguments: lengths in minutes, nights and the like."""
-    arguments = call.arguments or {}
-    return {v for _, v in iterate_leaves(arguments) if isinstance(v, int) and not isinstance(v, bool) and 0 < v < 1000}
+def _spans(call: Call) -> Iterator[int]:
+    """Yield the lengths of time, in seconds, that stand beside the moment in the same call: nights, minutes …."""
+    for path, value in iterate_leaves(call.arguments or {}):
+        words = set(split_words(path))
+        if isinstance(value, int) and not isinstance(value, bool):
+            units = [seconds for unit, seconds in UNIT_SECONDS.items() if {unit, f"{unit}s"} & words]
+            yield from (value * seconds for seconds in units or ([60] if "duration" in words else []))
 
 
 def _computed(ledger: Ledger, call: Call, value: Decimal, readings: Sequence[Reading]) -> bool:

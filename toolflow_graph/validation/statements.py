@@ -16,12 +16,14 @@ __all__ = ["check_statements"]
 
 _SMALL_TALK = frozenset({"chitchat", "irrelevant"})
 _HEDGES = re.compile(
-    r"\b(?:about|around|nearly|almost|roughly|approximately|approx|some|less than|more than|over|under|up to|just under|"
-    r"just over|at least|at most|close to|well over|a good|a bit|within|barely|not quite|little)\s(?:the |a )?$|~\s?$"
+    r"\b(?:about|around|nearly|almost|roughly|approximately|approx|some|less than|more than|over|under|up to|"
+    r"just under|just over|at least|at most|close to|well over|a good|a bit|within|barely|not quite|"
+    r"little)\s(?:the |a )?$|~\s?$"
 )
 _IDIOMS = re.compile(r"^(?:an?|half an?|another|a few|a couple(?: of)?|one)\b")
 _CODE = re.compile(
-    r"(?<![\w@./-])(?=[\w-]*\d)(?:(?=[\w-]*[A-Za-z])[A-Za-z0-9][\w-]{3,}|(?=[\w-]*[A-Z])[A-Z0-9]{2,3})(?![\w@]|\.\w)"
+    r"(?<![\w@./-])(?=[\w-]*\d)"
+    r"(?:(?=[\w-]*[A-Za-z])[A-Za-z0-9][\w-]{3,}|(?=[\w-]*[A-Z])[A-Z0-9]{2,3})(?![\w@]|\.\w)"
 )
 _NO_CLOCK = re.compile(r"(?<![\w:.])(?:\d{1,2}:[6-9]\d|(?:2[4-9]|[3-9]\d):[0-5]\d)(?![\d:])")
 _PHONE = re.compile(r"(?<![\w.,])\+?\(?\d[\d ()/-]{7,}\d(?![\w%])")
@@ -32,7 +34,7 @@ _NO_CODE = re.compile(
     re.IGNORECASE,
 )
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
-_MARKER = re.compile(r"(?:^|\n)\s*\d{1,2}[.)](?=\s)")
+_MARKER = re.compile(r"(?:^|\n)\s*(\d{1,2})[.)](?=\s)")
 _NEAR_DAYS = ("tomorrow", "yesterday", "last night")
 _FREE = 3
 _SCALES = (5, 10, 100)
@@ -82,44 +84,52 @@ def _unfounded(dialogue: CheckedDialogue, index: int, pool: Pool) -> list[str]:
 
 
 def _find(text: str, reading: Reading, pool: Pool) -> Iterator[str]:
+    taken: list[tuple[int, int]] = []
+    yield from _find_codes(text, reading, pool, taken)
+    yield from _find_moments(reading, pool, taken)
+    yield from _find_durations(reading, pool, taken)
+    yield from _find_numbers(text, reading, pool, taken)
+
+
+def _find_codes(text: str, reading: Reading, pool: Pool, taken: list[tuple[int, int]]) -> Iterator[str]:
+    folded = reading.folded
     for address in _ADDRESS.findall(text):
         if not pool.has_verbatim(address.rstrip(".").lower()):
             yield address
-    folded = reading.folded
-    taken: list[tuple[int, int]] = []
     for number in _PHONE.finditer(folded):
         if not any(m.kind == "date" and m.start < number.end() and number.start() < m.end for m in reading.dated):
             taken.append(number.span())
             if not pool.has_code(number[0]):
                 yield number[0].strip()
-    for version in _VERSION.findall(folded):
-        if not pool.has_code(version):
-            yield version
-    for code in _CODE.finditer(text):
-        if not _NO_CODE.match(code[0]) and not pool.has_code(fold(code[0])):
-            yield code[0]
-    for clock in _NO_CLOCK.finditer(folded):
-        if not pool.has_verbatim(clock[0]):
-            yield clock[0]
-    yield from _find_moments(reading, pool, taken)
-    yield from _find_durations(reading, pool, taken)
-    markers = {m.end() - 1 for m in _MARKER.finditer(text)}
-    hours = {(m.start, m.end): m for m in reading.timed if m.kind == "hour"}
+    codes = [*_VERSION.findall(folded), *(fold(c[0]) for c in _CODE.finditer(text) if not _NO_CODE.match(c[0]))]
+    yield from (code for code in codes if not pool.has_code(code))
+    yield from (clock for clock in _NO_CLOCK.findall(folded) if not pool.has_verbatim(clock))
+
+
+def _find_numbers(text: str, reading: Reading, pool: Pool, taken: list[tuple[int, int]]) -> Iterator[str]:
+    folded = reading.folded
+    markers = {Decimal(number) for number in _MARKER.findall(text)}
+    hours = [m for m in reading.timed if m.kind == "hour"]
     for mention in reading.numbered:
-        if any(start <= mention.start < end for start, end in taken) or mention.kind == "ordinal":
-            continue
-        if markers and re.match(r"\d{1,2}[.)]", folded[mention.start : mention.start + 3]):
-            continue
         values = [v for v in mention.values if isinstance(v, Decimal)]
-        if mention.values[0] in _SCALES and folded[: mention.start].endswith(("out of ", "/")):
+        if mention.kind == "ordinal" or any(start <= mention.start < end for start, end in taken):
             continue
-        if mention.kind == "spelled" and all(v <= _FREE for v in values):
+        if _is_exempt(folded, mention, values, markers):
             continue
-        inside = [m for (start, end), m in hours.items() if start < mention.end and mention.start < end]
+        inside = [m for m in hours if m.start < mention.end and mention.start < m.end]
         if inside and pool.has_time(v for m in inside for v in m.values if isinstance(v, int)):
             continue
         if not pool.has_number(values, hedged=_is_hedged(folded, mention), share=mention.kind == "percent"):
             yield folded[mention.start : mention.end].strip()
+
+
+def _is_exempt(folded: str, mention: Mention, values: list[Decimal], markers: set[Decimal]) -> bool:
+    """Tell whether the number states nothing: it numbers a list, names a scale, or is a small word ("one of them")."""
+    if mention.kind == "spelled" and all(value <= _FREE for value in values):
+        return True
+    if values[0] in _SCALES and folded[: mention.start].endswith(("out of ", "/")):
+        return True
+    return values[0] in markers and folded[mention.end : mention.end + 1] in (".", ")")
 
 
 def _find_moments(reading: Reading, pool: Pool, taken: list[tuple[int, int]]) -> Iterator[str]:
@@ -132,10 +142,11 @@ def _find_moments(reading: Reading, pool: Pool, taken: list[tuple[int, int]]) ->
             taken.append((mention.start, mention.end))
     for (start, end), values in days.items():
         taken.append((start, end))
-        if pool.today in values or any(s <= start < e and (s, e) != (start, end) for s, e in days):
-            continue
         words = folded[start:end].strip()
-        if not _IDIOMS.match(words.removeprefix("in ")) and not pool.has_date(values) and not pool.has_verbatim(words):
+        inside = any(s <= start < e and (s, e) != (start, end) for s, e in days)
+        if pool.today in values or inside or _IDIOMS.match(words.removeprefix("in ")):
+            continue
+        if not pool.has_date(values) and not pool.has_verbatim(words):
             yield words
     for mention in reading.timed:
         if mention.kind == "time":

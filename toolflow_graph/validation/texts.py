@@ -97,7 +97,7 @@ _SNAKE = re.compile(r"(?<![\w@./:-])[A-Za-z]\w*_\w+(?![\w@/])")
 
 def check_leaks(dialogue: CheckedDialogue) -> Iterator[Finding]:
     """Yield placeholders, JSON, words of the plan, and names of tools, parameters or enum values in what is said."""
-    names = set(PATTERNS)
+    names: set[str] = set(PATTERNS)
     for tool in dialogue.tools.values():
         names |= _code_names(_Hashable(tool))
     arguments = " ".join(json.dumps(call.arguments) for call in dialogue.calls)
@@ -156,11 +156,13 @@ def _collect(schema: JSON) -> Iterator[str]:
 
 
 _ASSISTANT_VOICE = re.compile(
-    r"\bhow (?:can|may|could) i (?:help|assist)\b|\bas an ai\b|\bi(?:'m| am) (?:just )?an? (?:ai|assistant|language model)\b|"
+    r"\bhow (?:can|may|could) i (?:help|assist)\b|\bas an ai\b|"
+    r"\bi(?:'m| am) (?:just )?an? (?:ai|assistant|language model)\b|"
     r"\b(?:i'm|i am) here to (?:help|assist)\b|\bhappy to (?:help|assist)\b|\bglad (?:i could|to) (?:help|assist)\b|"
     r"\blet me know if you (?:need|have|want)\b|\bis there anything else (?:i can|you)\b|\bi will now\b|\bi'll now\b|"
-    r"\bi have successfully\b|\byour (?:request|order|booking|reservation) has been\b|\bi've (?:booked|scheduled|updated|"
-    r"sent|created|found|cancelled|added) (?:it |that |this )?(?:for )?you\b|\bfeel free to ask\b|\bhow else can i\b|"
+    r"\bi have successfully\b|\byour (?:request|order|booking|reservation) has been\b|"
+    r"\bi've (?:booked|scheduled|updated|sent|created|found|cancelled|added) (?:it |that |this )?(?:for )?you\b|"
+    r"\bfeel free to ask\b|\bhow else can i\b|"
     r"\bi apologi[sz]e for (?:the|any) (?:confusion|inconvenience)\b|\byou're welcome\b",
     re.IGNORECASE,
 )

@@ -8,12 +8,13 @@ from decimal import Decimal
 from typing import Any
 
 from toolflow_graph.types import JSON
-from toolflow_graph.values.kinds import kind_of, plain_schema
+from toolflow_graph.values.kinds import kind_of
 from toolflow_graph.values.lexicon import CITIES, COUNTRIES
 from toolflow_graph.values.moments import parse_moment
 from toolflow_graph.values.naming import split_words
 from toolflow_graph.values.numbers import exact
 from toolflow_graph.values.people import draw_email
+from toolflow_graph.values.shapes import plain_schema
 
 __all__ = ["coherent"]
 

@@ -8,12 +8,13 @@ from functools import lru_cache
 from typing import Any
 
 from toolflow_graph.types import JSON
-from toolflow_graph.values.kinds import Kind, kind_of, plain_schema
+from toolflow_graph.values.kinds import Kind, kind_of
 from toolflow_graph.values.moments import Moment, parse_moment
 from toolflow_graph.values.naming import fold, split_words, stem, word_set
 from toolflow_graph.values.read_dates import NO_YEAR
 from toolflow_graph.values.read_numbers import UNIT_SECONDS
 from toolflow_graph.values.reading import Reading, content_words, read
+from toolflow_graph.values.shapes import plain_schema
 from toolflow_graph.values.synonyms import words_of_code
 from toolflow_graph.values.words import enum_words
 
@@ -160,25 +161,26 @@ def _has_string(readings: list[Reading], value: str, name: str, schema: JSON) ->
         return True
     kind = kind_of(name, schema)
     moment = parse_moment(value) if kind not in ("id", "phone") or "T" in value else None
-    if moment is not None and _has_moment(readings, moment, name):
-        return True
+    if moment is not None and (_has_moment(readings, moment, name) or kind != "enum"):
+        return _has_moment(readings, moment, name) or any(fold(value) in r.folded for r in readings)
     if kind == "enum":
         return any(_has_enum(reading, value, name, schema) for reading in readings)
     if kind == "phone":
         return any(_has_phone(reading, value) for reading in readings)
-    if moment is not None:
-        return any(fold(value) in reading.folded for reading in readings)
     if kind == "email" or _MAIL.fullmatch(value):
         return any(re.search(rf"(?<![\w.+-]){re.escape(fold(value))}(?![\w-])", r.folded) for r in readings)
+    return _has_wording(readings, value, kind, name, schema)
+
+
+def _has_wording(readings: list[Reading], value: str, kind: Kind, name: str, schema: JSON) -> bool:
     if _has_code(readings, value):
         return True
     if kind == "url":
         return any(_bare_url(value) in reading.folded for reading in readings)
     if re.fullmatch(r"-?\d+(?:\.\d+)?", value):
         return kind != "id" and _has_number(readings, Decimal(value), name, schema)
-    for words in words_of_code(value, kind, name):
-        if any(_has_phrase(reading, words) for reading in readings):
-            return True
+    if any(_has_phrase(reading, words) for words in words_of_code(value, kind, name) for reading in readings):
+        return True
     if kind == "id" or _CODELIKE.fullmatch(value):
         return False
     return _has_words(readings, value, kind)

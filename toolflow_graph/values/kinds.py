@@ -2,12 +2,13 @@
 
 import re
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal
 
 from toolflow_graph.types import JSON
 from toolflow_graph.values.naming import split_words, word_set
+from toolflow_graph.values.shapes import plain_schema, plain_type
 
-__all__ = ["Kind", "is_identifier", "is_reference", "kind_of", "plain_schema"]
+__all__ = ["Kind", "kind_of"]
 
 Kind = Literal[
     "date",
@@ -55,7 +56,8 @@ _PEOPLE = word_set(
     "traveler traveller organizer organiser reviewer manager doctor student teacher player artist actor director user "
     "member applicant candidate tenant driver agent person participant invitee beneficiary payee singer composer "
     "plaintiff defendant judge lawyer physician instructor tutor caller resident subscriber payer supervisor buyer "
-    "seller speaker engineer approver interviewer buddy officer courier visitor editor handler colleague musician celebrity scientist politician president athlete"
+    "seller speaker engineer approver interviewer buddy officer courier visitor editor handler colleague musician "
+    "celebrity scientist politician president athlete"
 )
 _NAME_PARTS = word_set("full first last family middle given sur contact holder")
 _COMPANIES = word_set(
@@ -89,56 +91,8 @@ _MEASURES = word_set(
     "velocity acceleration calories steps carbs protein density capacity wind precipitation km meters minute hour "
     "ml kg grams angle frequency time"
 )
-_PAST_DESCRIPTION = re.compile(r"\bas (?:returned|shown|given|listed) (?:by|in)\b")
-_REFERENCES = word_set(
-    "number no code ref reference iban plate vin zip zipcode postcode postal isbn sku pin barcode ticker symbol "
-    "serial coupon voucher pnr ssn"
-)
-_HELD_IDS = word_set(
-    "student employee member membership patient passport tax national license licence driver loyalty invoice policy "
-    "customer account frequent vat personal insurance"
-)
 _DATE_FORM = re.compile(r"y{2,4}[-/.]m{1,2}[-/.]d{1,2}|m{1,2}[-/.]d{1,2}[-/.]y{2,4}|d{1,2}[-/.]m{1,2}[-/.]y{2,4}")
 _TIME_FORM = re.compile(r"\bh{1,2}:m{2}\b|24[- ]?h|24-hour|hh?:mm")
-
-
-def plain_schema(schema: JSON) -> JSON:
-    """Return the schema that counts: the first branch that is not null of a union, with its own keywords merged in."""
-    for key in ("anyOf", "oneOf"):
-        branches = schema.get(key)
-        if isinstance(branches, list):
-            for branch in branches:
-                if isinstance(branch, dict) and branch.get("type") != "null":
-                    return plain_schema({**{k: v for k, v in schema.items() if k != key}, **branch})
-    if isinstance(schema.get("allOf"), list):
-        merged = {k: v for k, v in schema.items() if k != "allOf"}
-        for branch in schema["allOf"]:
-            if isinstance(branch, dict):
-                merged = _merge(merged, branch)
-        return plain_schema(merged)
-    return schema
-
-
-def _merge(one: JSON, other: JSON) -> JSON:
-    merged = {**one, **other}
-    if "properties" in one and "properties" in other:
-        merged["properties"] = {**one["properties"], **other["properties"]}
-    if "required" in one and "required" in other:
-        merged["required"] = list(dict.fromkeys([*one["required"], *other["required"]]))
-    for key, choose in (("minimum", max), ("maximum", min), ("minLength", max), ("maxLength", min)):
-        if key in one and key in other:
-            merged[key] = choose(one[key], other[key])
-    return merged
-
-
-def plain_type(schema: JSON) -> str:
-    """Return the first type of a plain schema that is not null; "" when it names none."""
-    kind = schema.get("type", "")
-    if isinstance(kind, list):
-        kind = next((k for k in kind if k != "null"), "")
-    if not kind:
-        kind = "object" if "properties" in schema else "array" if "items" in schema else ""
-    return str(kind)
 
 
 def kind_of(name: str, schema: JSON) -> Kind:
@@ -191,36 +145,42 @@ def _pattern_kind(pattern: str) -> Kind | None:
 def _number_kind(words: tuple[str, ...], description: str, type_: str) -> Kind:
     found = set(words)
     last = words[-1] if words else ""
-    if words[-2:] == ("party", "size"):
-        return "count"
     if last in ("id", "identifier", "isbn") or found & {"zip", "zipcode"}:
         return "id"
+    if words[-2:] == ("party", "size"):
+        return "count"
     if found & {"year", "latitude", "longitude", "lat", "lon", "lng"}:
         return "measure" if "year" not in found or len(found) > 1 else "number"
     if found & _PERCENT or ("rate" in found and _is_percent_rate(found, description)) or "percent" in description[:60]:
         return "percent"
-    if found & _MONEY and "per" in found and words.index("per") > min(words.index(w) for w in found & _MONEY):
+    priced = found & _MONEY
+    if priced and "per" in found and words.index("per") > min(words.index(w) for w in priced):
         return "money"
-    if last in _MEASURES or (found & _MEASURES and not found & _MONEY and last not in _COUNTS):
+    if last in _MEASURES or (found & _MEASURES and not priced and last not in _COUNTS):
         return "measure" if type_ == "number" or last not in _COUNTS else "count"
     if type_ == "integer" and (found & _COUNTS or (len(words) > 2 and words[:2] == ("number", "of"))):
         return "count"
-    if found & _MONEY:
+    if priced or _is_amount(words, description):
         return "money"
+    return "count" if "number of" in description[:40] and type_ == "integer" else "number"
+
+
+_MONEY_TALK = re.compile(
+    r"money|currency|dollar|euro|price|payment|pay|transfer|cost|invest|spen|budget|\busd\b|amount to (?:move|send)"
+)
+_STUFF = re.compile(r"water|ingredient|food|substance|\bml\b")
+
+
+def _is_amount(words: tuple[str, ...], description: str) -> bool:
+    found = set(words)
+    last = words[-1] if words else ""
     if words[:1] == ("amount",) and len(words) > 1 and "of" not in found:
-        return "money"
-    if last in ("amount", "total", "value", "sum") and re.search(
-        r"money|currency|dollar|euro|price|payment|pay|transfer|cost|invest|spen|budget|\busd\b|amount to (?:move|send)",
-        description,
-    ):
-        return "money"
+        return True
+    if last in ("amount", "total", "value", "sum") and _MONEY_TALK.search(description):
+        return True
     if last == "value" and found & {"declared", "gift", "order", "card", "voucher", "goods", "insured", "market"}:
-        return "money"
-    return (
-        "money"
-        if "amount" in found and not re.search(r"water|ingredient|food|substance|\bml\b", description)
-        else ("count" if "number of" in description[:40] and type_ == "integer" else "number")
-    )
+        return True
+    return "amount" in found and not _STUFF.search(description)
 
 
 def _is_percent_rate(found: set[str], description: str) -> bool:
@@ -282,6 +242,19 @@ def _code_kind(words: tuple[str, ...], description: str, has_pattern: bool) -> K
     return None
 
 
+def _is_person(words: tuple[str, ...], description: str) -> bool:
+    found = set(words)
+    last = words[-1] if words else ""
+    if last == "name":
+        named = found & (_PEOPLE | _NAME_PARTS) and not found & {"file", "user"} - _NAME_PARTS
+        return bool(named) or _PERSON_NAME.search(description) is not None
+    human = re.search(r"\bname\b|\bperson\b|\bwho\b|\bfull name", description)
+    return last in _PEOPLE and not found & {"dns", "ip", "server", "db"} and human is not None
+
+
+_PERSON_NAME = re.compile(r"name of (?:the |a |an )?(?:\w+ )?(?:person|patient|guest|customer)")
+
+
 def _name_kind(words: tuple[str, ...], description: str) -> Kind | None:
     found = set(words)
     last = words[-1] if words else ""
@@ -289,18 +262,10 @@ def _name_kind(words: tuple[str, ...], description: str) -> Kind | None:
         return "city"
     if (last == "address" and not found & {"ip", "mac", "web", "wallet"}) or "street" in found:
         return "address"
-    if last == "name" and found & (_PEOPLE | _NAME_PARTS) and not found & {"file", "user"} - _NAME_PARTS:
+    if _is_person(words, description):
         return "person"
     if found & _COMPANIES and (last in _COMPANIES or last == "name"):
         return "company"
-    if (
-        last in _PEOPLE
-        and not found & {"dns", "ip", "server", "db"}
-        and re.search(r"\bname\b|\bperson\b|\bwho\b|\bfull name", description)
-    ):
-        return "person"
-    if last == "name" and re.search(r"name of (?:the |a |an )?(?:\w+ )?(?:person|patient|guest|customer)", description):
-        return "person"
     if last in _QUARTERS:
         return "place"
     if last in _PLACES or (found & _PLACES and last == "name"):
@@ -310,33 +275,3 @@ def _name_kind(words: tuple[str, ...], description: str) -> Kind | None:
     if found & {"departure", "arrival", "from", "to", "source"} and re.search(r"\bcity\b", description):
         return "city"
     return None
-
-
-def is_reference(name: str, schema: JSON) -> bool:
-    """Tell codes that people have at hand (order number, booking reference, IBAN) from ids of a system."""
-    words = split_words(name)
-    if not words or _is_other(schema):
-        return False
-    found = set(words)
-    if _PAST_DESCRIPTION.search(str(schema.get("description", ""))):
-        return False
-    if words[-1] in ("id", "identifier"):
-        return bool(found & _HELD_IDS)
-    if words[-1] in _REFERENCES:
-        return kind_of(name, schema) not in ("phone", "country", "currency", "address", "count", "measure")
-    return bool(found & {"tracking", "invoice", "iban", "postal", "zip"}) and kind_of(name, schema) == "id"
-
-
-def is_identifier(name: str, schema: JSON) -> bool:
-    """Tell whether only a system hands the value out, so that no user can know it before a result has shown it."""
-    words = split_words(name)
-    if not words or _is_other(schema) or is_reference(name, schema):
-        return False
-    if words[-1] in ("id", "ids", "identifier", "identifiers", "uuid", "guid", "token"):
-        return True
-    return kind_of(name, schema) == "id" and bool(_PAST_DESCRIPTION.search(str(schema.get("description", ""))))
-
-
-def _is_other(schema: JSON) -> bool:
-    values: Any = schema.get("enum") or ([schema["const"]] if "const" in schema else None)
-    return bool(values) or schema.get("type") in ("boolean", "object")

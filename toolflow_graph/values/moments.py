@@ -91,9 +91,9 @@ def _parse(text: str) -> Moment | None:
     if match := _YEAR_LAST.fullmatch(text):
         return _parse_year_last(match)
     if match := _NAMED.fullmatch(text):
-        month, day, year = (match[1], match[2], match[3]) if match[1] else (match[5], match[4], match[6])
-        number = next((i for i, m in enumerate(MONTHS, 1) if m.lower().startswith(month.lower()[:3])), 0)
-        return Moment(date(int(year), number, int(day)))
+        month, number, year = (match[1], match[2], match[3]) if match[1] else (match[5], match[4], match[6])
+        index = next((i for i, m in enumerate(MONTHS, 1) if m.lower().startswith(month.lower()[:3])), 0)
+        return Moment(date(int(year), index, int(number)))
     return None
 
 

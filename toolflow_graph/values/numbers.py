@@ -157,6 +157,9 @@ def _usual(name: str, schema: JSON, kind: Kind, today: date) -> tuple[Decimal, D
     words = split_words(name)
     description = str(schema.get("description", "")).lower()
     integer = schema.get("type") == "integer"
+    low: float
+    high: float
+    step: float
     if "year" in words or (words and words[-1] == "year"):
         past = any(w in description for w in ("release", "built", "born", "publish", "histor", "founded", "was "))
         low, high, step = (today.year - 30, today.year - 1, 1) if past else (today.year - 2, today.year, 1)

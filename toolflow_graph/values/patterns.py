@@ -60,31 +60,34 @@ def _generate(tree: Any, rng: random.Random, groups: dict[int, str]) -> list[str
 
 
 def _generate_one(operation: str, argument: Any, rng: random.Random, groups: dict[int, str]) -> str:
-    if operation == "LITERAL":
-        return chr(argument)
-    if operation == "IN":
-        return rng.choice(_members(tuple((str(o), a) for o, a in argument)))
+    if operation in ("SUBPATTERN", "BRANCH", "ATOMIC_GROUP", "GROUPREF"):
+        return _generate_group(operation, argument, rng, groups)
     if operation in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
         low, high, inner = argument
         times = rng.randint(low, min(int(high), low + _REPEAT))
         return "".join("".join(_generate(inner, rng, groups)) for _ in range(times))
+    if operation == "LITERAL":
+        return chr(argument)
+    if operation == "IN":
+        return rng.choice(_members(tuple((str(o), a) for o, a in argument)))
+    if operation == "ANY":
+        return rng.choice(string.ascii_lowercase)
+    if operation == "NOT_LITERAL":
+        return rng.choice([c for c in _PRINTABLE if ord(c) != argument])
+    return ""  # anchors and look-arounds; the result is tested against the whole pattern
+
+
+def _generate_group(operation: str, argument: Any, rng: random.Random, groups: dict[int, str]) -> str:
+    if operation == "GROUPREF":
+        return groups.get(argument, "")
     if operation == "SUBPATTERN":
         group, _, _, inner = argument
         text = "".join(_generate(inner, rng, groups))
         if group is not None:
             groups[group] = text
         return text
-    if operation == "BRANCH":
-        return "".join(_generate(rng.choice(argument[1]), rng, groups))
-    if operation == "ANY":
-        return rng.choice(string.ascii_lowercase)
-    if operation == "NOT_LITERAL":
-        return rng.choice([c for c in _PRINTABLE if ord(c) != argument])
-    if operation == "GROUPREF":
-        return groups.get(argument, "")
-    if operation == "ATOMIC_GROUP":
-        return "".join(_generate(argument, rng, groups))
-    return ""
+    inner = rng.choice(argument[1]) if operation == "BRANCH" else argument
+    return "".join(_generate(inner, rng, groups))
 
 
 @lru_cache(maxsize=4096)

@@ -39,7 +39,8 @@ _FIXED = {
     "half a million": 500000,
 }
 _DIGITS = re.compile(
-    r"(?<![a-z0-9_])(?<![\da-z]\.)(?P<sign>(?<![\w)%]\s)(?<![\w)%])-\s?|minus |negative )?(?P<whole>\d{1,3}(?:[,' ]\d{3})+(?!\d)|\d+)"
+    r"(?<![a-z0-9_])(?<![\da-z]\.)(?P<sign>(?<![\w)%]\s)(?<![\w)%])-\s?|minus |negative )?"
+    r"(?P<whole>\d{1,3}(?:[,' ]\d{3})+(?!\d)|\d+)"
     r"(?P<fraction>[.,]\d+)?(?P<scale>\s?(?:k|m|bn|mn|mio)\b|\s(?:hundred|thousand|million|billion|lakh|crore)\b)?"
     r"(?P<percent>\s?%|\s?per ?cent\b|\s?pct\b)?(?P<half> and a half\b)?(?P<ordinal>(?:st|nd|rd|th)\b)?"
 )
@@ -165,12 +166,8 @@ def _combine(words: tuple[str, ...]) -> list[Decimal]:
         value = NUMBER_WORDS[word]
         room = 100 if value >= 10 else 10
         if (
-            (seen
-            and (current % room or (current == 0 and total == 0) or (current and current % 100 and value >= 10)))
-            or (seen
-            and value < 10
-            and 10 <= current % 100 < 20)
-        ):
+            seen and (current % room or (current == 0 and total == 0) or (current and current % 100 and value >= 10))
+        ) or (seen and value < 10 and 10 <= current % 100 < 20):
             numbers.append(Decimal(total + current))
             total = current = 0
         current += value

@@ -10,7 +10,10 @@ __all__ = ["read_times"]
 
 _HOUR_WORDS = "|".join(sorted(ONES[1:13], key=len, reverse=True))
 _HALF_DAY = r"(?P<half>a\.?m\b\.?|p\.?m\b\.?)"
-_PART = r"(?:,?\s(?:(?:tomorrow|on \w+day|\w+day|this|that)\s)?(?:in the |at )?(?P<part>morning|afternoon|evening|night|tonight))"
+_PART = (
+    r"(?:,?\s(?:(?:tomorrow|on \w+day|\w+day|this|that)\s)?(?:in the |at )?"
+    r"(?P<part>morning|afternoon|evening|night|tonight))"
+)
 _CLOCK = re.compile(
     rf"(?<![\d:./-])(?P<h>[01]?\d|2[0-4])(?::|h)(?P<m>[0-5]\d)(?::[0-5]\d)?(?!\d)\s?(?:{_HALF_DAY}|{_PART})?"
 )

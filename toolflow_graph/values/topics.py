@@ -72,7 +72,8 @@ _TOPICS = {
     ),
     "review comment feedback": "Great service and friendly staff,Arrived late but well packed,Exactly as described",
     "description summary details note notes": (
-        "window seat if possible,leaks when it rains,needs a quiet corner,arrived with a scratch,for the spring campaign"
+        "window seat if possible,leaks when it rains,needs a quiet corner,arrived with a scratch,"
+        "for the spring campaign"
     ),
     "reason": "change of plans,arrived damaged,found a better price,family matters,no longer needed",
     "question": "How do I reset my password?,When does the museum open?,What is the refund policy?",

@@ -7,10 +7,11 @@ from decimal import Decimal
 from typing import Any
 
 from toolflow_graph.types import JSON
-from toolflow_graph.values.kinds import Kind, kind_of, plain_schema
+from toolflow_graph.values.kinds import Kind, kind_of
 from toolflow_graph.values.lexicon import COUNTRIES, CURRENCIES, LANGUAGES
 from toolflow_graph.values.moments import parse_moment
 from toolflow_graph.values.naming import split_words, word_set
+from toolflow_graph.values.shapes import plain_schema
 from toolflow_graph.values.spoken_moments import Style, say_moment
 from toolflow_graph.values.spoken_numbers import (
     format_number,
@@ -20,7 +21,7 @@ from toolflow_graph.values.spoken_numbers import (
     say_with_noun,
 )
 
-__all__ = ["enum_words", "is_fraction", "join_words", "say"]
+__all__ = ["Style", "enum_words", "is_fraction", "join_words", "say"]
 
 _VERBATIM: frozenset[Kind] = frozenset({"id", "email", "url", "phone"})
 _BRACKETS = re.compile(r"[\[\]{}<>]")

@@ -8,7 +8,7 @@ the assistant: the user says parts (requests, choices, corrections, talk), the a
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from toolflow_graph.agents.roles import Brief
+from toolflow_graph.agents.roles import Brief, Planning
 from toolflow_graph.agents.scripted.arrange import Step, arrange
 from toolflow_graph.agents.scripted.compose import Composer
 from toolflow_graph.agents.scripted.home import home_of
@@ -30,9 +30,9 @@ class ScriptedPlanner:
             return False
         return True
 
-    async def plan(self, brief: Brief) -> DialoguePlan:
+    async def plan(self, brief: Brief) -> Planning:
         """Return the plan and its agenda; the same brief gives the same plan."""
-        return self._make(brief)
+        return Planning(self._make(brief))
 
     def _make(self, brief: Brief) -> DialoguePlan:
         brief = _spoken(brief)

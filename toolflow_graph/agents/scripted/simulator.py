@@ -11,7 +11,7 @@ from toolflow_graph.agents.scripted.imagination import Imagination
 from toolflow_graph.agents.scripted.sense import sense, words_of
 from toolflow_graph.agents.scripted.verbalise import with_phrasings
 from toolflow_graph.agents.scripted.world import World
-from toolflow_graph.agents.search_tools import SEARCH_TOOLS
+from toolflow_graph.agents.search_tools import SEARCH_TOOLS, document_tools
 from toolflow_graph.types import JSON, Tool
 
 __all__ = ["ScriptedToolSimulator"]
@@ -45,7 +45,7 @@ class ScriptedToolSimulator:
 def _find_tools(scene: Scene, agenda: Agenda, number: int | None) -> JSON:
     names: Sequence[str] = agenda.calls[number].get("found", ()) if number is not None else ()
     tools = [scene.tools[name] for name in names if name in scene.tools]
-    return {"tools": [{"name": t.name, "description": t.description, "parameters": t.parameters} for t in tools]}
+    return document_tools(tools)
 
 
 def _look_back(scene: Scene, tool: Tool, call: ToolCall) -> tuple[JSON | None, Sequence[JSON]]:

@@ -37,10 +37,14 @@ def make_answers(tool: Tool, request: Request) -> tuple[str, ...]:
     news = [f for f in fields if not f.echo]
     if not news:
         return tuple(f"{line}" for line in dict.fromkeys(_done(request.deed)))
-    main = _main(news, request.deed)
+    main: Field | None = _main(news, request.deed)
     rest = [f for f in news if f is not main]
     acting = request.deed.verb not in ASKING and request.deed.verb.split()[0] not in TELLING
-    lines = _acted(request.deed, main) if acting else _told(request, main)
+    if acting:
+        news = [f for f in news if not set(words_of(f.noun.path)) & _STATES]
+        main = _main(news, request.deed) if news else None
+        rest = [f for f in news if f is not main]
+    lines = (_acted(request.deed, main) if main else _done(request.deed)) if acting else _told(request, main or news[0])
     frames = []
     for number, line in enumerate(lines):
         frames.append(line + _others(rest, number))
@@ -55,7 +59,8 @@ def _main(fields: Sequence[Field], deed: Deed) -> Field:
         words = {singular(w) for w in field.noun.core} | {singular(w) for w in words_of(field.noun.path)}
         points = 3 * len(words & asked)
         points -= 4 if words & {"message", "timestamp", "code", "note"} else 0
-        points += 2 if words & _STATES and deed.verb in ("check", "track", "get") else 0
+        if words & _STATES:
+            points += 1 if asked & _STATES or deed.verb in ("check", "track") else -4
         points -= 3 if field.noun.kind in ("id", "url", "datetime") and deed.verb in ASKING else 0
         return points
 
@@ -95,11 +100,11 @@ def _told(request: Request, main: Field) -> list[str]:
     deed = request.deed
     if main.schema.get("type") == "boolean":
         return _judged(deed, main)
-    slot = main.slot
+    slot = main.told
     asked = deed.verb in ASKING and not deed.phrases[0].preposition and not deed.phrases[0].nouns
     head = deed.phrases[0].words
     asked = asked and not re.match(r"(?:if|whether|how|who|what)\b", head) and (main.empty or not is_plural(head))
-    overlap = main.empty or bool({singular(w) for w in main.noun.core} & {singular(w) for w in head.lower().split()})
+    overlap = main.empty or singular(main.noun.core[-1]) in {singular(w) for w in head.lower().split()}
     lines = []
     if asked and overlap:
         subject, be = _thing(deed, values=True), "are" if is_plural(head) else "is"
@@ -142,6 +147,8 @@ def _told(request: Request, main: Field) -> list[str]:
             f"I've got this: {slot}.",
             f"{slot}.",
         ]
+    elif main.noun.kind == "enum":
+        lines += [f"it's {slot}.", f"that's {slot}.", f"{slot}.", f"it's {slot}, as far as I can see."]
     else:
         lines += [
             f"it's {slot}.",
@@ -149,7 +156,6 @@ def _told(request: Request, main: Field) -> list[str]:
             f"{slot}.",
             f"that would be {slot}.",
             f"it's {slot}, as far as I can see.",
-            f"I found {slot}.",
         ]
     return list(dict.fromkeys(upper(line) for line in lines))
 
@@ -230,14 +236,6 @@ def _acted(deed: Deed, main: Field) -> list[str]:
         own = the.replace("the ", "your ", 1) if main.noun.short.endswith(("code", "number", "reference")) else the
         tails = (f" {upper(own)} is {main.slot}.", f" It's under {main.slot}.", f" {upper(own)}: {main.slot}.")
         return [line + tails[number % 3] for number, line in enumerate(lines)]
-    if set(words_of(path)) & _STATES:
-        return [
-            *(line for line in lines[:3]),
-            *(
-                f"{opening}the {main.noun.short} is now {main.slot}."
-                for opening in ("", "That's done, ", "Done: ", "OK, ")
-            ),
-        ]
     return [f"{line}[ {state(main)}]" for line in lines]
 
 

@@ -27,7 +27,7 @@ _MORE_LEADS = re.compile(
 _CUT = re.compile(
     r"\s*(?:[;:\"`{}\[\]|<>=]|(?<!\w)'|\s-{1,2}\s|\u2014|\.(?:\s|$)|,? ?\b(?:given|based (?:up)?on|using|"
     r"via|through|according to|depending on|"
-    r"that|which|where|whose|when|while|in order to|so that|such as|including|as well as|along with|with support|"
+    r"that|which|who|where|whose|when|while|in order to|so that|such as|including|as well as|along with|with support|"
     r"with (?:the |an? )?(?:options?|ability|given|specified|optional|various|specific|provided|detailed)|"
     r"by (?:its|their|the given|"
     r"providing|specifying|using|\w+ing|name|id)|for the purpose|taking into|considering|from the (?:given|"
@@ -80,6 +80,11 @@ def speak(text: str) -> str:
         text = text[cut.end() :]
         cut = _CUT.search(text)
     text = text[: cut.start()] if cut else text
+    for match in re.finditer(r",? (?:and|then|to then) (?:then )?(\w+) (?:an?|the|its|their|all|any)\b", text):
+        if base_form(match[1]):
+            text = text[: match.start()]
+            break
+    text = re.sub(r" and (?:determines|returns|calculates|generates)$", "", text)
     text = _DEVELOPER.sub("", text)
     text = re.sub(
         r"^((?:an?|the) [\w-]+), ([\w-]+)(?= [\w-]+)", lambda m: m[0] if base_form(m[2]) else f"{m[1]} {m[2]}", text
@@ -93,6 +98,7 @@ def speak(text: str) -> str:
         flags=re.IGNORECASE,
     )
     text = re.sub(r"\bfor the (?:current )?user$", "for me", text)
+    text = re.sub(r"\b(near|around|to|for) you\b", r"\1 me", text)
     text = re.sub(r" to the user$| and \w+s (?:it|them)\b.*$", "", text)
     text = re.sub(r"\b(?:amongst|amount of time)\b", lambda m: "time" if "time" in m[0] else "among", text)
     text = re.sub(r"\bup to\b", "up_to", text)

@@ -98,7 +98,7 @@ def make_changes(tool: Tool, mention: Mention) -> tuple[str, ...]:
         f"could you use {value} for {the} instead?",
         f"wait, {the} {be} actually {value}.",
         f"I got {the} wrong, it should be {value}.",
-        f"{the} I gave you was wrong, {value} is right.",
+        f"the {noun.short.removeprefix('my ')} I gave you {'were' if be == 'are' else 'was'} wrong, {value} is right.",
         f"same again, but with {value} as {the}.",
     ]
     if noun.kind in ("city", "country", "place", "company", "person", "date", "time", "datetime", "currency") or (

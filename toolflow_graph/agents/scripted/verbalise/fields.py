@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from toolflow_graph.agents.scripted.sense import words_of
 from toolflow_graph.agents.scripted.verbalise.exchange import to_assistant
-from toolflow_graph.agents.scripted.verbalise.mentions import definite
+from toolflow_graph.agents.scripted.verbalise.mentions import definite, quoted
 from toolflow_graph.agents.scripted.verbalise.morphology import is_plural, singular
 from toolflow_graph.agents.scripted.verbalise.nouns import Noun, name_slot
 from toolflow_graph.types import JSON
@@ -33,6 +33,11 @@ class Field:
     def slot(self) -> str:
         """The slot with its unit, as a frame has it."""
         return self.noun.slot
+
+    @property
+    def told(self) -> str:
+        """The slot as a sentence has it: in quotes where it is a text that somebody wrote."""
+        return quoted(self.noun)
 
     @property
     def empty(self) -> bool:
@@ -71,13 +76,19 @@ def state(field: Field) -> str:
         return f"{{{noun.path}:{singular(words[0])}}} {' '.join(words[1:])}."
     if noun.kind == "count" and is_plural(noun.short):
         return f"The number of {noun.short} is {{{noun.path}}}."
+    if words[-1] in ("on", "at", "by") and len(words) > 1:
+        done = words[-2].endswith("ed") or words[-2] in ("paid", "sent", "built", "made")
+        before = " ".join(words[:-1])
+        if done:
+            return f"{upper(before)} {words[-1]} {noun.slot}."
+        return f"The {before} is {words[-1]} {noun.slot}."
     the = to_assistant(definite(noun, full=True))
     if noun.kind == "percent":
         the = " ".join(w for w in the.split() if w not in ("percent", "percentage")) or the
     if noun.unit[1:] in _SPANS and the.split()[-1] not in _TIMELY and noun.path.endswith(f"{noun.unit[1:]}s"):
         the = f"{the} time"
     be = "are" if is_plural(the) else "is"
-    return f"{upper(the)} {be} {field.slot}."
+    return f"{upper(the)} {be} {field.told}."
 
 
 def upper(text: str) -> str:

@@ -91,6 +91,6 @@ def say_flag(noun: Noun, description: str) -> tuple[str, str]:
     if yes:
         return "", f"[{path}? Yes, {yes}.| No, {no}.]"
     named = " ".join(w for w in words if w not in ("is", "ID"))
-    if len(words) == 1 and not named.endswith("ed"):
+    if len(words) == 1 and re.search(r"(?:able|ible|al|ic|ive|ous|y|ful|less|ing|ate|ent|ant|ed)$", named):
         return "", f"[{path}? It should be {named}, yes.| It should not be {named}.]"
     return "", f"[{path}? As for {named}, yes.| As for {named}, no.]"

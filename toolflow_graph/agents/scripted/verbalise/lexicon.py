@@ -186,6 +186,8 @@ UNITS = {
     "moles": ":mole",
     "coulombs": ":coulomb",
     "nm": "nm",
+    "kb": "KB",
+    "ms": "ms",
     "nanometers": "nm",
     "pixels": ":pixel",
     "bytes": ":byte",

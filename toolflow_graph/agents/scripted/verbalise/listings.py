@@ -32,14 +32,13 @@ def tell_list(request: Request, listing: str) -> list[str]:
     where = f"[ in {{{city}}}]" if city else ""
     lines = [
         f"I found {count}{where}: {{list}}.",
-        f"there are {count}{where}: {{list}}.",
         f"{count} came up{where}: {{list}}.",
         "here's what there is: {list}.",
         "these came up: {list}.",
         f"I have {count} for you: {{list}}.",
         f"{count}{where}: {{list}}.",
         "this is what I found: {list}.",
-        f"it gives {count}, namely {{list}}.",
+        f"I came across {count}: {{list}}.",
         f"the search turned up {count}{where}: {{list}}.",
         "so far I see {list}.",
         "you could look at {list}.",

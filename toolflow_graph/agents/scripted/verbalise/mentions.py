@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from toolflow_graph.agents.scripted.verbalise.flags import say_flag
 from toolflow_graph.agents.scripted.verbalise.morphology import is_plural, plural, singular
@@ -69,6 +69,8 @@ def mention(noun: Noun, schema: JSON, *, verb: str, subject: bool) -> Mention:
     if noun.kind == "boolean":
         inline, clause = say_flag(noun, str(schema.get("description") or ""))
         return Mention(noun, inline=inline, clause=clause, rank=9, flag=True)
+    if noun.kind == "array":
+        noun = replace(noun, full=plural(noun.full))
     be = "are" if is_plural(noun.full) else "is"
     value = quoted(noun)
     clause = f"{definite(noun, full=True)} {be} {value}"

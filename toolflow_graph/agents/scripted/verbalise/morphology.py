@@ -77,16 +77,13 @@ _IRREGULAR = {
     "withdraw": "withdrawn",
     "write": "written",
     "fit": "fitted",
-    "cancel": "cancelled",
-    "enrol": "enrolled",
-    "label": "labelled",
-    "model": "modelled",
     "hold": "held",
     "do": "done",
 }
 _DOUBLED = frozenset(
     "get set put run cut let plan stop drop log map plot ship skip spot tag trim zip flip pin ban crop submit refer "
-    "fit transfer commit clip strip scan permit reset shut dim unzip program forget begin".split()
+    "cancel travel label model enrol fit transfer commit clip strip scan permit reset shut dim unzip program "
+    "forget begin".split()
 )
 _SINGULAR_S = frozenset(
     "news status address access process progress analysis basis gas bus class boss success business pass canvas virus "
@@ -204,7 +201,12 @@ def is_plural(noun: str) -> bool:
     >>> is_plural("details of the car"), is_plural("status"), is_plural("price and distance")
     (True, False, True)
     """
-    head = re.split(r" (?:of|for|in|at|on|from|to|between|by|with|about|near|within|under|per)\b", noun, maxsplit=1)[0]
+    head = re.split(
+        r" (?:of|for|in|at|on|from|to|between|by|with|about|near|within|under|per|detailing|containing|including)\b",
+        noun,
+        maxsplit=1,
+    )[0]
+    head = re.sub(r"(?<=\w) \w+ed$", "", head.strip())
     if re.search(r"\w,? and \w", head):
         return True
     word = re.split(r"[ -]", head.strip())[-1].lower()

@@ -54,6 +54,8 @@ _NAME_UNITS = {
     "usd",
     "eur",
     "mb",
+    "kb",
+    "ms",
     "gb",
     "hz",
     "nm",
@@ -196,7 +198,7 @@ def _described(description: str, *, owner: bool) -> str:
         "determines",
     ):
         return ""
-    return " ".join([_lower(words[0]), *words[1:]])
+    return " ".join(_acronym(w) for w in [_lower(words[0]), *words[1:]])
 
 
 _IDENTIFIES = re.compile(
@@ -215,6 +217,11 @@ def _identified(told: str, description: str) -> str:
     if re.search(r"\b(?:id|identifier|key|number|token|code)$", told, re.IGNORECASE):
         return told
     return "ID" if told == "ID" else f"{singular(told)} ID"
+
+
+def _acronym(word: str) -> str:
+    written = ABBREVIATIONS.get(word, word)
+    return written if written.isupper() else word
 
 
 def _lower(word: str) -> str:
@@ -259,6 +266,9 @@ def _name(name: str, words: list[str], kind: Kind, told: str, description: str) 
             full = told if size <= 4 else short
         else:
             short = full = told if size <= 4 else words[-1]
+            if kind in ("number", "measure", "percent", "money"):
+                thing, _, owner = short.partition(" of ")
+                short = owner if thing == "amount" and owner else thing
         core = [w.lower() for w in told.split(" of ", maxsplit=1)[0].split()] if len(told) < 40 else core
     elif (
         told

@@ -136,6 +136,9 @@ def _weave_count(case: _Case) -> Woven:
     if " per " in one:
         first, _, per = one.partition(" per ")
         return Woven(item=f"{{{noun.path}:{singular(first)}}} per {per}", rank=5)
+    first, _, rest = noun.short.partition(" ")
+    if rest and is_plural(first) and singular(rest) == rest:
+        return Woven(item=f"{{{noun.path}:{singular(first)}}} {rest}", rank=5)
     if not re.fullmatch(r"[a-z ]+", one):
         return Woven(item=f"{{{noun.path}}} {noun.short}", rank=5)
     if one.split()[-1] in _SPANS | _PEOPLE:
