@@ -27,7 +27,13 @@ from toolflow_graph.dialogue import graph as wiring
 from toolflow_graph.dialogue import nodes
 from toolflow_graph.dialogue.stage import Stage, load_stage
 from toolflow_graph.runner import Run
-from toolflow_graph.settings import RunSettings, assign_patterns
+from toolflow_graph.settings import MixEntry, RunSettings, assign_patterns
+
+LONG = {
+    "tools": 8,
+    "mix": (MixEntry(share=1, patterns=("sequential", "single", "missing_parameter", "correction", "tool_error")),),
+}
+"""Settings whose dialogues have about 30 steps."""
 
 ROUTERS = {
     "sampler": wiring.after_sampler,
@@ -151,20 +157,12 @@ def measure_run(settings: RunSettings, out: Path | None) -> tuple[float, float]:
     return 1000 * taken[0] / settings.dialogues, settings.dialogues / taken[1]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--dialogues", type=int, default=100)
-    parser.add_argument("--profile", action="store_true", help="print where the time of a run with checkpoints goes")
-    chosen = parser.parse_args()
-    settings = RunSettings(dialogues=chosen.dialogues, seed=1)
-    load_stage(settings)
-    measure_plain(settings)  # warms imports and caches
-
+def print_figures(settings: RunSettings) -> None:
     steps, plain, agents, checks = measure_plain(settings)
-    print(f"{chosen.dialogues} dialogues, {steps:.1f} steps each; CPU ms per dialogue (and per 30 steps)")
+    print(f"{settings.dialogues} dialogues of {steps:.1f} steps; CPU ms per dialogue, in brackets per 30 steps")
 
     def show(name: str, value: float, note: str = "") -> None:
-        print(f"  {name:<34} {value:7.2f}  ({30 * value / steps:6.2f})  {note}")
+        print(f"  {name:<36} {value:7.2f}  ({30 * value / steps:6.2f})  {note}")
 
     show("scripted agents", agents)
     show("checks", checks)
@@ -177,7 +175,22 @@ def main() -> None:
                 cpu, rate = measure_run(varied, out)
                 note = f"{rate:6.1f} dialogues/s, agents {100 * agents / cpu:.0f} %"
                 show(f"LangGraph, {name}, concurrency {concurrency}", cpu, note)
-        if chosen.profile:
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--dialogues", type=int, default=100)
+    parser.add_argument("--profile", action="store_true", help="print where the time of a run with checkpoints goes")
+    chosen = parser.parse_args()
+    settings = RunSettings(dialogues=chosen.dialogues, seed=1)
+    load_stage(settings)
+    measure_plain(settings)  # warms imports and caches
+
+    for title, varied in (("default mix", settings), ("long dialogues", settings.model_copy(update=LONG))):
+        print(f"\n{title}")
+        print_figures(varied)
+    if chosen.profile:
+        with tempfile.TemporaryDirectory() as folder:
             profile = cProfile.Profile()
             profile.runcall(measure_run, settings, Path(folder) / "profiled")
             pstats.Stats(profile).sort_stats("tottime").print_stats(40)

@@ -16,9 +16,9 @@ from itertools import pairwise
 import pytest
 from jsonschema import Draft202012Validator
 
+from toolflow_graph.agents.openai_format import label_turns, to_openai_messages
 from toolflow_graph.agents.search_tools import SEARCH_TOOLS
 from toolflow_graph.dialogue.graph import build_graph, step_limit
-from toolflow_graph.agents.openai_format import label_turns, to_openai_messages
 from toolflow_graph.dialogue.stage import load_stage
 from toolflow_graph.frames import Option, Slot, parse_frame
 from toolflow_graph.settings import DialogueSettings, assign_patterns

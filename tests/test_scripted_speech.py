@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from toolflow_graph.agents.openai_format import to_openai_messages
 from toolflow_graph.agents.scripted.phrasing import Wording
 from toolflow_graph.agents.scripted.text import (
     Manner,
@@ -26,7 +27,6 @@ from toolflow_graph.agents.scripted.text import (
 )
 from toolflow_graph.agents.scripted.user import join_with_leads
 from toolflow_graph.dialogue.graph import build_graph, step_limit
-from toolflow_graph.agents.openai_format import to_openai_messages
 from toolflow_graph.frames import parse_frame
 from toolflow_graph.resources import find_resource
 from toolflow_graph.settings import DEFAULT_MIX, DialogueSettings, MixEntry, apportion, assign_patterns

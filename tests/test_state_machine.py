@@ -9,10 +9,10 @@ import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from langgraph.checkpoint.memory import InMemorySaver
 
+from toolflow_graph.agents.openai_format import to_openai_messages
 from toolflow_graph.dialogue import graph as wiring
 from toolflow_graph.dialogue import stage
 from toolflow_graph.dialogue.graph import build_graph, step_limit
-from toolflow_graph.agents.openai_format import to_openai_messages
 from toolflow_graph.errors import SamplingError
 from toolflow_graph.resources import find_resource
 from toolflow_graph.settings import DialogueSettings

@@ -238,7 +238,7 @@ def test_one_currency_in_a_dialogue(counter):
 
 
 def test_currencies_differ_between_dialogues():
-    found = {Counter(seed).call("search_rooms", city="Zurich")["rooms"][0]["currency"] for seed in SEEDS}
+    found = {Counter(seed).call("search_rooms", city="Zurich")["rooms"][0]["currency"] for seed in range(60)}
     assert len(found) > 1
 
 

@@ -16,8 +16,8 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from toolflow_graph.dialogue.nodes import edges_of
 from toolflow_graph.agents.openai_format import label_turns, to_openai_messages
+from toolflow_graph.dialogue.nodes import edges_of
 from toolflow_graph.dialogue.stage import Stage
 from toolflow_graph.dialogue.state import DialogueState
 from toolflow_graph.errors import DatasetError

@@ -59,10 +59,10 @@ _ID_NOUN = {
     "schedule": "appointment",
 }
 _UNIT = re.compile(
-    r"\bin ((?:square |cubic )?(?:kilo|centi|milli)?(?:meters?|metres?|grams?|liters?|litres?)"
-    r"(?: per \w+(?: squared)?)?|square (?:feet|miles)|kilometers?|miles(?: per hour)?|feet|inches|minutes|hours|seconds|days|years|degrees"
-    r"(?: celsius| fahrenheit)?|celsius|fahrenheit|kelvin|percent(?:age)?|joules|newtons|watts|kwh|dollars|usd|euros|"
-    r"pascals?|volts|hertz|moles|light years)\b",
+    r"\bin ((?:square |cubic )?(?:kilo|centi|milli)?(?:met(?:er|re)s?|grams?|lit(?:er|re)s?)(?: per \w+)?(?: squared)?|"
+    r"square (?:feet|miles)|kilometers?|miles(?: per hour)?|feet|inches|minutes|hours|seconds|days|years|"
+    r"degrees(?: celsius| fahrenheit)?|celsius|fahrenheit|kelvin|percent(?:age)?|joules|newtons|watts|kwh|"
+    r"dollars|usd|euros|pascals?|volts|hertz|moles|light years)\b",
 )
 
 

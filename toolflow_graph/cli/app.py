@@ -9,6 +9,7 @@ from typing import Annotated, Any, cast
 import typer
 from typer.core import TyperGroup
 
+from toolflow_graph.cli.doctor import doctor
 from toolflow_graph.cli.export import export
 from toolflow_graph.cli.generate import generate
 from toolflow_graph.cli.graph import graph_app
@@ -31,7 +32,7 @@ class _InOrder(TyperGroup):
         return sorted(self.commands, key=_ORDER.index)
 
 
-_ORDER = ["graph", "sample", "generate", "validate", "export"]
+_ORDER = ["graph", "sample", "generate", "validate", "export", "doctor"]
 
 app = typer.Typer(
     name="toolflow",
@@ -64,6 +65,7 @@ app.command()(sample)
 app.command()(generate)
 app.command()(validate)
 app.command()(export)
+app.command()(doctor)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

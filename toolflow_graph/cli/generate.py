@@ -80,7 +80,11 @@ def generate(
 
     console = Console(stderr=True)
     with console.status("Reading the catalog and building the Tool Graph …") if not quiet else nullcontext():
-        run = _open(resume, out, flags, concurrency)
+        try:
+            run = _open(resume, out, flags, concurrency)
+        except KeyboardInterrupt:
+            typer.echo("toolflow: interrupted before the first dialogue; nothing was written", err=True)
+            raise typer.Exit(130) from None
     try:
         signal = play_run(run, console, quiet=quiet)
     finally:

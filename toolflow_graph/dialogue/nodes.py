@@ -6,9 +6,9 @@ from typing import Any
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage, ToolMessage
 from langgraph.runtime import Runtime
 
+from toolflow_graph.agents.openai_format import label_turns, to_openai_messages
 from toolflow_graph.agents.roles import Aside, Brief, Scene, derive_rng
 from toolflow_graph.agents.search_tools import SEARCH_TOOLS
-from toolflow_graph.agents.openai_format import label_turns, to_openai_messages
 from toolflow_graph.dialogue.stage import Stage, load_stage
 from toolflow_graph.dialogue.state import DialogueState
 from toolflow_graph.errors import PlanError
@@ -43,7 +43,8 @@ async def sampler(state: DialogueState, runtime: Context) -> JSON:
         if stage.cast.planner.accepts(brief):
             break
     else:
-        message = f"in {_DRAWS} draws of {settings.tools} tools none bears the patterns {', '.join(patterns)}"
+        wanted = f"the patterns {', '.join(patterns)} in {settings.min_requests} requests or more"
+        message = f"in {_DRAWS} draws of {settings.tools} tools none bears {wanted}"
         return {"index": index, "patterns": patterns, "ended": True, "findings": [_finding("sampling", message)]}
     return {
         "index": index,
@@ -66,6 +67,9 @@ def _draw(settings: DialogueSettings, stage: Stage, index: int, patterns: list[s
     if "topic_shift" in patterns:
         near = {stage.catalog.tools[name].domain for name in names}
         far = [name for name, tool in stage.catalog.tools.items() if tool.domain not in near]
+        if not far:  # a catalog without domains: what shares no slot with the drawn tools
+            joined = {*names, *(n for name in names for n in stage.tool_graph.neighbours(name))}
+            far = [name for name in stage.catalog.tools if name not in joined]
         names += rng.sample(far, min(2, len(far)))
     neighbours = [n for name in names for n in stage.tool_graph.neighbours(name)]
     close = [name for name in dict.fromkeys(neighbours) if name not in names]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 from toolflow_graph.agents.roles import Cast
 from toolflow_graph.agents.scripted import scripted_cast
@@ -28,11 +29,20 @@ class Stage:
 
 def load_stage(settings: DialogueSettings) -> Stage:
     """Return the stage that the settings name, from memory after the first time."""
-    return _load(settings.catalog, settings.encoder, settings.tau)
+    return _load(settings.catalog, _stamp(settings.catalog), settings.encoder, settings.tau)
+
+
+def _stamp(source: str | None) -> tuple[tuple[str, int, int], ...]:
+    """Return names, times and sizes of a catalog's files, so that an edited one is read again."""
+    if source is None:
+        return ()
+    root = Path(source)
+    files = sorted(path for path in root.rglob("*") if path.is_file()) if root.is_dir() else [root]
+    return tuple((str(p), p.stat().st_mtime_ns, p.stat().st_size) for p in files if p.exists())
 
 
 @lru_cache(maxsize=8)
-def _load(source: str | None, encoder: str, tau: float) -> Stage:
+def _load(source: str | None, stamp: object, encoder: str, tau: float) -> Stage:  # noqa: ARG001 - part of the key
     catalog = load_catalog(source)
     tool_graph = build_tool_graph(list(catalog.tools.values()), load_encoder(encoder), tau)
     return Stage(catalog, tool_graph, scripted_cast(), {**catalog.tools, SEARCH_TOOLS.name: SEARCH_TOOLS})

@@ -15,6 +15,7 @@ from langgraph.checkpoint.base import (
     ChannelVersions,
     Checkpoint,
     CheckpointMetadata,
+    CheckpointTuple,
     get_checkpoint_metadata,
 )
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
@@ -51,9 +52,23 @@ class GroupSaver(AsyncSqliteSaver):
         self._path = path
         self._thread = ThreadPoolExecutor(1, "checkpoints")
         self._writer: sqlite3.Connection | None = None
+        self._known: set[str] = set()
         self._waiting: list[_Batch] = []
         self._group: asyncio.Future[None] | None = None
         self._flusher: asyncio.Task[None] | None = None
+
+    async def setup(self) -> None:
+        """Make the tables, and look which threads there are."""
+        if not self.is_setup:
+            await super().setup()
+            async with self.conn.execute("SELECT DISTINCT thread_id FROM checkpoints") as rows:
+                self._known = {thread async for (thread,) in rows}
+
+    async def aget_tuple(self, config: "RunnableConfig") -> CheckpointTuple | None:
+        """Return the last checkpoint of a thread, or the one that is named; a new thread costs no look-up."""
+        if str(config["configurable"]["thread_id"]) not in self._known:
+            return None
+        return await super().aget_tuple(config)
 
     async def aput(
         self,
@@ -67,6 +82,7 @@ class GroupSaver(AsyncSqliteSaver):
         kind, content = self.serde.dumps_typed(checkpoint)
         noted = json.dumps(get_checkpoint_metadata(config, metadata), ensure_ascii=False).encode("utf-8", "ignore")
         thread, namespace, parent = str(own["thread_id"]), own["checkpoint_ns"], own.get("checkpoint_id")
+        self._known.add(thread)
         await self._commit((_PUT, [(thread, namespace, checkpoint["id"], parent, kind, content, noted)]))
         saved = {"thread_id": own["thread_id"], "checkpoint_ns": namespace, "checkpoint_id": checkpoint["id"]}
         return {"configurable": saved}
@@ -137,8 +153,8 @@ async def open_checkpoints(path: Path) -> AsyncIterator[GroupSaver]:
     serde = JsonPlusSerializer(pickle_fallback=False, allowed_json_modules=None, allowed_msgpack_modules=None)
     async with aiosqlite.connect(path) as connection:
         saver = GroupSaver(connection, path, serde=serde)
-        await saver.setup()
         try:
+            await saver.setup()
             yield saver
         finally:
             await saver.aclose()

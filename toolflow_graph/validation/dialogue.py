@@ -237,14 +237,11 @@ def _system_now(messages: Sequence[JSON]) -> datetime | None:
 @lru_cache(maxsize=1024)
 def _first_moment(text: str) -> datetime | None:
     reading = read(text, None)
-    dated = [m for m in reading.dated if m.kind == "date" and m.values[0].year != NO_YEAR]  # type: ignore[attr-defined]
-    if not dated:
-        return None
-    first = min(dated, key=lambda m: m.start)
-    day = first.values[0]
+    dated = [(m.start, v) for m in reading.dated if m.kind == "date" for v in m.values if isinstance(v, date)]
+    day = next((v for _, v in sorted(dated) if v.year != NO_YEAR), None)
     clock = next((m for m in sorted(reading.timed, key=lambda m: m.start) if m.kind == "time"), None)
     minutes = clock.values[0] if clock else 0
-    if not isinstance(day, date) or not isinstance(minutes, int):
+    if day is None or not isinstance(minutes, int):
         return None
     return datetime.combine(day, time(minutes // 60, minutes % 60))
 

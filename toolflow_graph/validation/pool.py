@@ -129,23 +129,10 @@ class Pool:
     def add_schemas(self, tools: Mapping[str, JSON]) -> None:
         """Add the limits and choices that the offered tools' parameters name."""
         for tool in tools.values():
-            self._add_schema(tool.get("parameters") or {})
-
-    def _add_schema(self, schema: JSON) -> None:
-        for key in _LIMITS:
-            limit = schema.get(key)
-            if isinstance(limit, int | float) and not isinstance(limit, bool):
-                self.numbers.add(Decimal(str(limit)))
-        for choice in schema.get("enum") or ():
-            if isinstance(choice, int | float):
-                self.numbers.add(Decimal(str(choice)))
-            elif isinstance(choice, str) and any(c.isdigit() for c in choice):
+            numbers, choices = _limits(tool)
+            self.numbers |= numbers
+            for choice in choices:
                 self._add_string(choice)
-        for part in (schema.get("properties") or {}).values():
-            if isinstance(part, dict):
-                self._add_schema(part)
-        if isinstance(schema.get("items"), dict):
-            self._add_schema(schema["items"])
 
     def has_code(self, code: str) -> bool:
         """Tell whether a folded code was shown, whatever stands between its letters and digits."""
@@ -211,6 +198,36 @@ class Pool:
         if len(self.dates) <= 40:
             gaps |= {abs((a - b).days) * 86400 for a in self.dates for b in self.dates if a != b}
         return any(abs(gap - seconds) <= slack for gap in gaps)
+
+
+_LIMITS_OF: dict[int, tuple[JSON, frozenset[Decimal], tuple[str, ...]]] = {}
+_KEPT = 20000
+
+
+def _limits(tool: JSON) -> tuple[frozenset[Decimal], tuple[str, ...]]:
+    """Return the numbers and the choices with digits of a tool's parameters; each tool is read once."""
+    known = _LIMITS_OF.get(id(tool))
+    if known is None or known[0] is not tool:
+        numbers: set[Decimal] = set()
+        choices: list[str] = []
+        _collect(tool.get("parameters") or {}, numbers, choices)
+        if len(_LIMITS_OF) > _KEPT:
+            _LIMITS_OF.clear()
+        known = _LIMITS_OF[id(tool)] = (tool, frozenset(numbers), tuple(choices))
+    return known[1], known[2]
+
+
+def _collect(schema: JSON, numbers: set[Decimal], choices: list[str]) -> None:
+    limits = [schema[key] for key in _LIMITS if key in schema]
+    for value in (*limits, *(schema.get("enum") or ())):
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            numbers.add(Decimal(str(value)))
+        elif isinstance(value, str) and any(c.isdigit() for c in value):
+            choices.append(value)
+    parts = [*(schema.get("properties") or {}).values(), schema.get("items")]
+    for part in parts:
+        if isinstance(part, dict):
+            _collect(part, numbers, choices)
 
 
 def _follows(value: Decimal, one: Decimal, facts: set[Decimal]) -> bool:

@@ -88,7 +88,8 @@ _REMARK = re.compile(r"\b(?:TODO|FIXME|TBD)\b")
 _JSON = re.compile(r"\{\s*[\"']|[\"']\w+[\"']\s*:\s*[\"'\[{\d]|\[\s*\{|\}\s*[\]}]|```json")
 _PLAN = re.compile(
     r"\bplanned requests?\b|\bdialogue plan\b|\btool[ _]calls?\b|\btool simulator\b|\bfunction calls?\b|"
-    r"\bchit-?chat\b|\btopic shift\b|\bmissing parameters?\b|\bmissing function\b|\bsystem prompt\b|\bnull\b|"
+    r"\bchit-?chat\b|\btopic shift\b|\bmissing parameters?\b|\bmissing function\b|\bsystem prompt\b|"
+    r"(?:\b(?:is|are|was)|[:=]) null\b|"
     r"(?<=[\w,:] )None\b(?! of)|"
     r"<\|?\w+\|>|\bundefined\b",
 )

@@ -39,7 +39,7 @@ _FIXED = {
     "half a million": 500000,
 }
 _DIGITS = re.compile(
-    r"(?<![a-z0-9_])(?<![\da-z]\.)(?P<sign>(?<![\w)%]\s)(?<![\w)%])-\s?|minus |negative )?"
+    r"(?<![a-z0-9_])(?<![\da-z]\.)(?P<sign>(?<![\w)%])-[€$£¥₹]?|minus [€$£¥₹]?|negative )?"
     r"(?P<whole>\d{1,3}(?:[,' ]\d{3})+(?!\d)|\d+)"
     r"(?P<fraction>[.,]\d+)?(?P<scale>\s?(?:k|m|bn|mn|mio)\b|\s(?:hundred|thousand|million|billion|lakh|crore)\b)?"
     r"(?P<percent>\s?%|\s?per ?cent\b|\s?pct\b)?(?P<half> and a half\b)?(?P<ordinal>(?:st|nd|rd|th)\b)?"
@@ -93,7 +93,9 @@ _FIXED_DURATIONS = (
     (re.compile(r"\b(?:a )?quarter of an hour\b|\bquarter hour\b"), 900),
     (re.compile(r"\bhalf (?:a )?day\b"), 43200),
 )
-_COMPACT = re.compile(r"(?<!\w)(\d{1,3}) ?h(?:ours?|rs?)?,? ?(?:and )?([0-5]?\d) ?(?:m|min|mins|minutes)?\b")
+_COMPACT = re.compile(
+    r"(?<!\w)(\d{1,3}) ?h(?:(?:ours?|rs?)?,? ?(?:and )?([0-5]?\d) ?(?:m|mins?|minutes?)\b|([0-5]\d)\b)"
+)
 
 
 def read_numbers(text: str) -> Iterator[Mention]:
@@ -199,7 +201,7 @@ def read_durations(text: str) -> Iterator[Mention]:
         for match in fixed.finditer(text):
             yield Mention(match.start(), match.end(), "duration", ((Decimal(seconds), "hour"),))
     for match in _COMPACT.finditer(text):
-        seconds_ = Decimal(int(match[1]) * 3600 + int(match[2]) * 60)
+        seconds_ = Decimal(int(match[1]) * 3600 + int(match[2] or match[3]) * 60)
         yield Mention(match.start(), match.end(), "duration", ((seconds_, "hour"),))
     for match in _DURATION.finditer(text):
         amount = to_number(match["amount"])

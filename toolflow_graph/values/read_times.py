@@ -44,11 +44,9 @@ _RANGE = re.compile(r"(?<![\d:./-])(?P<h>1\d|2[0-3]|[1-9])\s?-\s?(?P<h2>1\d|2[0-
 
 def read_times(text: str) -> Iterator[Mention]:
     """Yield the times of a folded text; kind "time" where nothing else can be meant, else "hour"."""
-    for pattern in (_CLOCK, _MILITARY):
-        for match in pattern.finditer(text):
-            yield _mention(match, int(match["h"]), int(match["m"]), strict=True)
-    for match in _DOTTED.finditer(text):
-        yield _mention(match, int(match["h"]), int(match["m"]), strict=bool(match["half"] or match["part"]))
+    digits = _DIGIT.search(text) is not None
+    if digits:
+        yield from _read_digits(text)
     for match in _HOURLY.finditer(text):
         yield _mention(match, _hour(match["h"] or match["w"]), 0, strict=True)
     for match in _NAMED.finditer(text):
@@ -57,7 +55,21 @@ def read_times(text: str) -> Iterator[Mention]:
         yield _mention(match, _hour(match["h"]), 0, strict=True)
     for match in _OFFSET.finditer(text):
         yield from _read_offset(match)
-    for match in (*_BARE.finditer(text), *_HOUR_MARK.finditer(text), *_AFTER_DAY.finditer(text)):
+    for match in (*_BARE.finditer(text), *_AFTER_DAY.finditer(text)):
+        yield Mention(match.start("h"), match.end("h"), "hour", _readings(_hour(match["h"]), 0, "", padded=False))
+
+
+_DIGIT = re.compile(r"\d")
+_COLON = re.compile(r"\d[:h]\d")
+
+
+def _read_digits(text: str) -> Iterator[Mention]:
+    for pattern in (_CLOCK, _MILITARY) if _COLON.search(text) else (_MILITARY,):
+        for match in pattern.finditer(text):
+            yield _mention(match, int(match["h"]), int(match["m"]), strict=True)
+    for match in _DOTTED.finditer(text):
+        yield _mention(match, int(match["h"]), int(match["m"]), strict=bool(match["half"] or match["part"]))
+    for match in _HOUR_MARK.finditer(text):
         yield Mention(match.start("h"), match.end("h"), "hour", _readings(_hour(match["h"]), 0, "", padded=False))
     for match in _RANGE.finditer(text):
         values = [value for h in ("h", "h2") for value in _readings(int(match[h]), 0, "", padded=False)]

@@ -94,7 +94,8 @@ def say_time(at: time, rng: random.Random, style: Style) -> str:
     if at.hour == 0:
         return f"{digits.replace('0:', '00:', 1)}" if chance < 0.5 else f"12:{at.minute:02d} am"
     if at.minute == 0:
-        forms = (f"{hour} {half_day}", f"{spell(hour)}{_daypart(at, clear=clear)}", f"{hour}{half_day}")
+        spoken = f"{spell(hour)} o'clock" if clear else f"{spell(hour)}{_daypart(at, clear=clear)}"
+        forms = (f"{hour} {half_day}", spoken, f"{hour}{half_day}")
     elif at.minute in _QUARTERS:
         words, later = _QUARTERS[at.minute]
         forms = (

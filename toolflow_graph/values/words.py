@@ -80,6 +80,7 @@ def say(
     items = schema.get("items")
     part = items if isinstance(items, dict) else {}
     singular = name[:-1] if name.endswith("s") and not name.endswith("ss") else name
+    style = "assistant" if len(value) > 1 else style  # "half past nine" does not read well in a row
     return join_words(
         [
             say(item, singular, part, rng, today, currency=currency, noun=noun, style=style, month_first=month_first)

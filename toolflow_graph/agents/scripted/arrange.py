@@ -54,6 +54,8 @@ class _Arranger:
         self._fill()
         self._shift_topic()
         self._weave_talk()
+        if len(self.steps) < self.brief.requests[0]:
+            raise PlanError(f"the tools yield {len(self.steps)} requests, {self.brief.requests[0]} are wanted")
         return self.steps
 
     # What feeds a tool
@@ -192,7 +194,7 @@ class _Arranger:
         talk = sum(p in self.due for p in ("chitchat", "irrelevant", "missing_function", "topic_shift"))
         while len(self.steps) + talk < self.wanted:
             step = None
-            if "sequential" in self.due and self.rng.random() < 0.8:
+            if "sequential" in self.due and ("single" not in self.due or self.rng.random() < 0.8):
                 step = self._add_dependent()
             if step is None and "single" in self.due:
                 step = self._add_single()
@@ -216,11 +218,19 @@ class _Arranger:
 
     def _is_far(self, tool: Tool, steps: Sequence[Step]) -> bool:
         """Say whether a tool's field is none of the earlier steps' and next to none of them."""
-        fields = {other.domain for step in steps for other in step.tools}
+        earlier = [other for step in steps for other in step.tools]
+        fields = {other.domain for other in earlier}
+        if fields == {tool.domain} and tool.domain not in self.brief.domains:
+            return not any(self._related(tool, other) for other in earlier)
         return not any(
             tool.domain == field or tool.domain in self._neighbours(field) or field in self._neighbours(tool.domain)
             for field in fields
         )
+
+    def _related(self, one: Tool, other: Tool) -> bool:
+        """Say whether two tools of a catalog without domains have to do with one another."""
+        joined = any({edge.source, edge.target} == {one.name, other.name} for edge in self.brief.edges)
+        return joined or bool(set(words_of(one.name)) & set(words_of(other.name)))
 
     def _neighbours(self, domain: str) -> tuple[str, ...]:
         speech = self.brief.domains.get(domain)

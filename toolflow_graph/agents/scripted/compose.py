@@ -376,7 +376,7 @@ class Composer:
         arguments = {**fed, **said}
         order = tool.parameters.get("properties", {})
         arguments = {name: arguments[name] for name in order if name in arguments}
-        if any(known["tool"] == tool.name and known["arguments"] == arguments for known in self.calls):
+        if any(known["tool"] == tool.name and known["arguments"] == arguments for known in self.calls[:call]):
             raise PlanError(f"{tool.name!r} would be called twice alike")
         self.calls[call]["arguments"] = arguments
         return acts.request(call, frame, mentioned, lead)

@@ -44,6 +44,9 @@ class Facts:
         for name, schema in properties.items():
             if name not in fed and (name in tool.required or name in must or name not in known_to_systems):
                 values[name] = self._value(tool, name, schema, values, linked=bool(fed))
+        for name in values:
+            if (other := opposite(name, values)) and values[name] == values[other]:
+                values[other] = self._unlike(other, properties[other], values)
         values = dict(coherent(values, tool.parameters, self.rng))
         if any(kind_of(name, properties[name]) == "city" for name in values):
             return {n: street_only(v) if kind_of(n, properties[n]) == "address" else v for n, v in values.items()}
@@ -103,6 +106,21 @@ class Facts:
             line = draw_address(self.rng, str(town or said or self.home.city))
             return street_only(line) if town else line
         return draw_value(name, schema, self.rng, self.home.now.date())
+
+
+_OPPOSITES = (("from", "to"), ("base", "target"), ("source", "target"), ("origin", "destination"), ("old", "new"))
+
+
+def opposite(name: str, beside: Collection[str]) -> str | None:
+    """Return the parameter at the other end: of `from_city` that is `to_city`, if there is one."""
+    words = words_of(name)
+    for one, other in _OPPOSITES:
+        if one in words:
+            turned = tuple(other if word == one else word for word in words)
+            found = next((n for n in beside if words_of(n) == turned), None)
+            if found:
+                return found
+    return None
 
 
 def street_only(address: Any) -> Any:

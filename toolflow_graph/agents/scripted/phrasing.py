@@ -70,8 +70,8 @@ class Wording:
             return self._say(slot, lookup(arguments, slot.path), self._parameter(slot.path), "user", (arguments,))
 
         def holds(path: str) -> bool:
-            known = arguments.get(path.split(".")[0])
-            return is_reference(known) or (path in said and bool(lookup(arguments, path)))
+            known = arguments.get(path.split(".", maxsplit=1)[0])
+            return is_reference(known) or (path.split(".", maxsplit=1)[0] in said and bool(lookup(arguments, path)))
 
         text = parse_frame(frame).realise(fill, holds)
         return tidy(text or "")

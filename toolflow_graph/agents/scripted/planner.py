@@ -70,8 +70,11 @@ def _situation(steps: Sequence[Step], brief: Brief) -> str:
             title = speech.title if speech is not None and speech.title else tool.domain.replace("_", " ")
             if title and title not in fields:
                 fields.append(title)
-    return "Errands around " + ", ".join(fields) if fields else "A chat without errands"
+    return (
+        f"Has things to settle: {', '.join(field[:1].lower() + field[1:] for field in fields)}." if fields else "Chats."
+    )
 
 
 def _goal(requests: Sequence[PlannedRequest]) -> str:
-    return "; then ".join(request.intent for request in requests if request.tools) or requests[0].intent
+    wishes = [request.intent for request in requests if request.tools] or [requests[0].intent]
+    return f"Wants to {'; then to '.join(wishes)}."

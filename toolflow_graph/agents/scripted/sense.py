@@ -117,7 +117,7 @@ def find_links(consumer: Tool, producer: Tool, edges: Iterable[Edge] = ()) -> li
             continue
         parameter = edge.target_slot
         of_ids = parameter in wanted.ids and edge.source_slot in made.produces
-        if parameter in linked or not (of_ids or "phrasings" in consumer.inferred):
+        if parameter not in properties or parameter in linked or not (of_ids or "phrasings" in consumer.inferred):
             continue
         if edge.source_slot.rsplit(".", 1)[-1] in producer.parameters.get("properties", {}):
             continue  # an echo of the producer's own argument is no news
@@ -130,6 +130,7 @@ def find_links(consumer: Tool, producer: Tool, edges: Iterable[Edge] = ()) -> li
 def _same_type(producer: Tool, path: str, schema: dict[str, object]) -> bool:
     made = schema_at(producer.returns, path) or {}
     name = path.rsplit(".", 1)[-1]
-    if kind_of(name, made) in ("boolean", "enum", "object", "array"):
+    kinds = {kind_of(name, made), kind_of(name, schema)}
+    if kinds & {"boolean", "enum", "object", "array"}:
         return False
     return made.get("type") == schema.get("type") and made.get("pattern") == schema.get("pattern")

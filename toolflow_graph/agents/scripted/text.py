@@ -21,7 +21,9 @@ _STOP_AFTER_QUOTE = re.compile(r"([.!?][\"”])\.")
 _NEXT_SENTENCE = re.compile(r"((?<![.\d]\w)(?<!\bSt)(?<!\bvs)[.?!] )([a-z])(?=[a-z']*[ ,.])")
 _PERCENT = re.compile(r"(\d) ?(%|percent) (?:percent|per cent|%)")
 _THE_THE = re.compile(r"\b(the|The|a|A|an) (?=(?:the|The) )")
-_ARTICLE = re.compile(r"\b([aA]) (?=[aeiouAEIOU])(?!(?:one|once|uni|use|usu|eu|Eu|Uni|Use|U[A-Z]|u[ks]\b))")
+_ARTICLE = re.compile(
+    r"(?<!\b[tT]he )\b([aA]) (?=[aeiouAEIOU])(?!is\b|are\b|(?:one|once|uni|use|usu|eu|Eu|Uni|Use|U[A-Z]|u[ks]\b))"
+)
 _QUESTION = re.compile(
     r"^(?:(?:and|so|but|ok|okay|then|also|oh|hi|hey|right|now)[,]? )*"
     r"(?:what|which|who|whose|when|where|why|how|is|are|was|were|am|do|does|did|can|could|would|will|shall|should|"

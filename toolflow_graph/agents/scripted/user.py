@@ -77,6 +77,8 @@ class _Voice:
         lead = str(part.get("lead", ""))
         if not lead or (lead in _LIGHT and _STARTS_ON.match(words)):
             return words
+        if self.source[:1].islower():
+            return f"{lead} {words[0].lower()}{words[1:]}"
         first, rest = re.match(r"(\S*)(.*)", words, re.DOTALL).groups()  # type: ignore[union-attr]
         self.source = f"{lead} {self.source}"
         return f"{lead} {lower_literals(first, self.source)}{rest}"

@@ -38,12 +38,16 @@ class World:
 
         Two calls speak of the same thing when their tools share a noun, and all words that both were given agree.
         """
-        if sense(tool).action == "create":
+        action = sense(tool).action
+        if action in ("create", "compute"):
             return {}
         nouns = set(words_of(tool.name)[1:])
         for fact in reversed(self.facts):
-            common = [name for name, value in fact["about"].items() if name in arguments and isinstance(value, str)]
-            if common and nouns & set(fact["nouns"]) and all(fact["about"][n] == arguments[n] for n in common):
+            about = fact["about"]
+            # A change may bring another number for the same thing; a reading asks for just this one.
+            common = [n for n in about if n in arguments and (action == "read" or isinstance(about[n], str))]
+            named = any(isinstance(about[name], str) for name in common)
+            if named and nouns & set(fact["nouns"]) and all(about[name] == arguments[name] for name in common):
                 return dict(fact["fields"])
         return {}
 

@@ -73,7 +73,8 @@ def read_request(tool: Tool) -> Request:
             and "format" not in noun.path
         ):
             extra.append(made)
-    return Request(deed, tuple(needed), tuple(extra[:4]), tuple(dict.fromkeys(silent)))
+    optional = frozenset(noun.path for noun, _, required in slots if not required) & deed.claimed
+    return Request(deed, tuple(needed), tuple(extra[:4]), tuple(dict.fromkeys(silent)), optional)
 
 
 def _tell_apart(slots: list[tuple[Noun, JSON, bool]]) -> list[tuple[Noun, JSON, bool]]:

@@ -27,6 +27,7 @@ def _content(words: str) -> list[str]:
     return [w for w in re.findall(r"[a-z0-9']+", text.lower()) if w not in ("names", "name", "given", "specific")]
 
 
+_NUMBER = ("number", "integer", "value")
 _OPERAND = ("of", "from", "to", "than", "for")
 _SITES = frozenset({"location", "city", "place", "area", "region", "town", "address", "destination", "state"})
 _SKIPPED_KINDS = frozenset({"boolean", "object"})
@@ -152,7 +153,7 @@ def _pair_of(head: str, free: Sequence[Noun]) -> tuple[Noun, ...]:
 def _is_number_for(core: Sequence[str], own: Sequence[str], phrase: Phrase, *, first: bool) -> bool:
     if first:
         return core == own and not phrase.preposition
-    if own[-1] in ("number", "integer", "value") and core[-1] == own[-1] and phrase.preposition in _OPERAND:
+    if own[-1] in _NUMBER and core[-1] in _NUMBER and phrase.preposition in _OPERAND:
         return len(own) == 1
     return core == own and phrase.preposition in ("at", "with", "for", "after") and own[-1] != "time"
 

@@ -84,7 +84,7 @@ def speak(text: str) -> str:
         if base_form(match[1]):
             text = text[: match.start()]
             break
-    text = re.sub(r" and (?:determines|returns|calculates|generates)$", "", text)
+    text = re.sub(r" (?:and (?:determines|returns|calculates|generates)|to (?:determine|ensure|identify))$", "", text)
     text = _DEVELOPER.sub("", text)
     text = re.sub(
         r"^((?:an?|the) [\w-]+), ([\w-]+)(?= [\w-]+)", lambda m: m[0] if base_form(m[2]) else f"{m[1]} {m[2]}", text

@@ -14,6 +14,7 @@ from toolflow_graph.types import JSON
 __all__ = ["EMPTY_NAMES", "Field", "iterate_fields", "state", "upper"]
 
 EMPTY_NAMES = frozenset("result results output value response answer data content".split())
+_BROKEN = re.compile(r"\b(?:is|are|was|were)\b|\b(?:and|or|to|the|a|of|for|in)$")
 _BESIDE = frozenset("currency unit units timezone".split())
 _SPANS = frozenset("second minute hour day week month year".split())
 _TIMELY = frozenset(
@@ -42,7 +43,8 @@ class Field:
     @property
     def empty(self) -> bool:
         """Whether the name says nothing of what it holds."""
-        return self.noun.path.rsplit(".", 1)[-1].lower() in EMPTY_NAMES
+        name = self.noun.path.rsplit(".", 1)[-1].lower()
+        return name in EMPTY_NAMES or _BROKEN.search(self.noun.short) is not None
 
 
 def iterate_fields(schema: JSON, arguments: JSON, prefix: str = "", depth: int = 0) -> Iterator[Field]:

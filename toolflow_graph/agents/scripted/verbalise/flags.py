@@ -32,7 +32,7 @@ _PREFIXES = {
     "need": ("with {}", "without {}"),
     "needs": ("with {}", "without {}"),
     "avoid": ("avoiding {}", "with no need to avoid {}"),
-    "exclude": ("without {}", "with {}, not excluded"),
+    "exclude": ("excluding {}", "not excluding {}"),
 }
 _VERB = re.compile(
     r"^(.*?) (is|are|was|were|has been|have been|should be|should|can be|can|will be|will|must be|has|have|"
@@ -82,7 +82,7 @@ def say_flag(noun: Noun, description: str) -> tuple[str, str]:
         )
     if words[0] in _PREFIXES and len(words) > 1:
         yes, no = (form.format(" ".join(words[1:])) for form in _PREFIXES[words[0]])
-        if words[0] not in ("exclude", "avoid"):
+        if words[0] != "avoid":
             return f"[{path}? {yes}| {no}]", f"[{path}? It should be {yes}.| It should be {no}.]"
         return f"[{path}? {yes}]", f"[{path}? It should be {yes}.| There is no need to {' '.join(words)}.]"
     if wish and base_form(wish[1]) == wish[1]:

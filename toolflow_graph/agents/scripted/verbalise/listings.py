@@ -5,7 +5,8 @@ import re
 from toolflow_graph.agents.scripted.phrasing import list_slot
 from toolflow_graph.agents.scripted.sense import words_of
 from toolflow_graph.agents.scripted.verbalise.fields import EMPTY_NAMES, Field, iterate_fields, upper
-from toolflow_graph.agents.scripted.verbalise.morphology import is_plural, singular
+from toolflow_graph.agents.scripted.verbalise.morphology import base_form, is_plural, singular
+from toolflow_graph.agents.scripted.verbalise.nouns import spoken
 from toolflow_graph.agents.scripted.verbalise.requests import Request
 from toolflow_graph.types import Tool
 
@@ -13,7 +14,9 @@ __all__ = ["make_items", "make_picks", "tell_list"]
 
 
 def _list_noun(request: Request, listing: str) -> str:
-    noun = singular(" ".join(words_of(listing)))
+    noun = singular(" ".join(spoken(listing)))
+    if base_form(noun.split()[-1]) == noun.split()[-1] and len(noun.split()) == 1:
+        noun = "result"
     if noun.split()[-1] not in EMPTY_NAMES | {"item", "list", "entry", "match", "record", "row", "found"}:
         return re.sub(r"^(?:found|matching|available) ", "", noun)
     phrase = request.deed.phrases[0]

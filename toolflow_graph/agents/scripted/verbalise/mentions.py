@@ -66,6 +66,8 @@ def quoted(noun: Noun) -> str:
 
 def mention(noun: Noun, schema: JSON, *, verb: str, subject: bool) -> Mention:
     """Return how a parameter is mentioned in a request with this verb; `subject` marks what the request is about."""
+    if noun.kind == "boolean" and "." in noun.path:
+        return Mention(noun, clause=f"as for {noun.short.removeprefix('is ')}: {noun.slot}")
     if noun.kind == "boolean":
         inline, clause = say_flag(noun, str(schema.get("description") or ""))
         return Mention(noun, inline=inline, clause=clause, rank=9, flag=True)

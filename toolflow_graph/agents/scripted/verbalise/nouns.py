@@ -10,7 +10,7 @@ from toolflow_graph.agents.scripted.verbalise.morphology import base_form, is_pl
 from toolflow_graph.types import JSON
 from toolflow_graph.values import Kind, kind_of
 
-__all__ = ["SUFFIXES", "Noun", "describe_unit", "is_opaque", "name_slot", "plain_phrase"]
+__all__ = ["SUFFIXES", "Noun", "describe_unit", "is_opaque", "name_slot", "plain_phrase", "spoken"]
 
 SUFFIXES = frozenset(
     "name title id identifier uuid guid symbol ticker code number no string str input value text param query list "

@@ -31,16 +31,24 @@ _MAKING = frozenset("create add make open build register save design generate".s
 
 @dataclass(frozen=True)
 class Request:
-    """A deed with the mentions of its parameters; `silent` are required ones that nobody could say."""
+    """A deed with the mentions of its parameters; `silent` are required ones that nobody could say.
+
+    `optional` names those of the needed ones that stand in the deed itself but need not be said.
+    """
 
     deed: Deed
     needed: tuple[Mention, ...]
     extra: tuple[Mention, ...]
     silent: tuple[str, ...]
+    optional: frozenset[str] = frozenset()
 
     def sayable(self) -> list[str]:
         """Return the paths of the required parameters that a user may leave out."""
-        return [m.noun.path for m in self.needed if not m.flag and "." not in m.noun.path and m.noun.kind != "object"]
+        return [m.noun.path for m in self.needed if self._can_ask(m)]
+
+    def _can_ask(self, mention: Mention) -> bool:
+        path = mention.noun.path
+        return not mention.flag and "." not in path and mention.noun.kind != "object" and path not in self.optional
 
 
 def make_requests(tool: Tool, request: Request) -> tuple[str, ...]:
@@ -212,10 +220,10 @@ class _Build:
         by_path = {m.noun.path: m for m in self.request.needed}
         for phrase in deed.phrases:
             paths = [n.path for n in phrase.nouns]
-            dropped = self.left_out in paths
+            dropped = self.left_out in paths or not self.request.optional.isdisjoint(paths)
             if dropped and (len(paths) == 2 or phrase.owned or (not phrase.preposition and not self._named(phrase))):
                 said.append(self._phrase(phrase, plain=True))
-                later += [by_path[p] for p in paths if p in by_path]
+                later += [by_path[p] for p in paths if p in by_path and p not in self.request.optional]
             elif dropped and phrase.preposition:
                 said.append(f"[ {self._phrase(phrase)}]")
             else:

@@ -181,7 +181,7 @@ def _weave_bound(case: _Case) -> Woven:
     if case.has("lower", "start", "from"):
         return Woven(f"from {slot}", rank=5)
     if case.has("upper", "end", "to") and len(short.split()) <= 2:
-        return Woven(f"to {slot}", rank=6)
+        return Woven(f"up to {slot}", rank=6)
     return Woven(item=f"{short if is_plural(short) else with_article(short)} of {slot}", rank=5)
 
 

@@ -1,0 +1,137 @@
+"""The planner as a chat model: first the scenario with the tools that belong together, then the requests."""
+
+from datetime import datetime
+
+from toolflow_graph.agents.llm.drafts import RequestDraft, RequestsDraft, ScenarioDraft
+from toolflow_graph.agents.llm.setting import Voices, describe_tools, leave_aside, say_day
+from toolflow_graph.agents.place import place_of
+from toolflow_graph.agents.roles import Brief, Planning
+from toolflow_graph.prompts import fill_prompt, read_sections
+from toolflow_graph.types import JSON, DialoguePlan, PlannedRequest, Scenario
+
+__all__ = ["LLMPlanner"]
+
+_WITHOUT_TOOLS = frozenset({"missing_function", "irrelevant", "chitchat"})
+
+
+class LLMPlanner:
+    """Writes plans in two requests of one conversation, so that the second one's prompt begins with the first."""
+
+    def __init__(self, voices: Voices) -> None:
+        """Keep the models."""
+        self.voices = voices
+
+    def accepts(self, brief: Brief) -> bool:
+        """Leave the choice among the drawn tools to the model; any set that has tools enough will do."""
+        return bool(brief.tools)
+
+    async def plan(self, brief: Brief) -> Planning:
+        """Return the plan; raises `ModelOutputError` when the model cannot be brought to write a valid one."""
+        model = self.voices.model("planner", brief.seed, brief.index)
+        rng = brief.rng("planner")
+        city, now = place_of(brief.seed, brief.index)
+        date, time = say_day(now)
+        fewest, most = brief.requests
+        head = fill_prompt(
+            "planner", rng, date=date, time=time, city=city, tools=describe_tools(brief.tools.values(), returns=True)
+        )
+        patterns = sorted(brief.patterns)
+        wishes = f"The conversation will have to contain: {', '.join(patterns)}. Keep the tools that it takes for that."
+        ask = fill_prompt("planner_scenario", rng, fewest="2", most=str(len(brief.tools)), wishes=wishes)
+        messages: list[JSON] = [{"role": "system", "content": head}, {"role": "user", "content": ask}]
+        first = await self.voices.client.complete(
+            "planner", model, messages, schema=ScenarioDraft, check=lambda draft: check_scenario(draft, brief)
+        )
+        scenario: ScenarioDraft = first.value
+        notes = read_sections("patterns")
+        requests = fill_prompt(
+            "planner_requests",
+            rng,
+            fewest=str(max(fewest, len(patterns) - 2, 1)),
+            most=str(max(most, len(patterns))),
+            patterns=", ".join(patterns),
+            pattern_notes="\n".join(f"- {name}: {notes[name]}" for name in patterns),
+        )
+        messages += [
+            {"role": "assistant", "content": scenario.model_dump_json()},
+            {"role": "user", "content": requests},
+        ]
+        second = await self.voices.client.complete(
+            "planner",
+            model,
+            messages,
+            schema=RequestsDraft,
+            check=lambda draft: check_requests(draft, scenario, brief),
+        )
+        plan = make_plan(scenario, second.value, now, city)
+        one, other = leave_aside("planner", first), leave_aside("planner", second)
+        aside = type(one)((), one.usage + other.usage, one.attempts + other.attempts)
+        return Planning(plan, aside)
+
+
+def make_plan(scenario: ScenarioDraft, requests: RequestsDraft, now: datetime, city: str) -> DialoguePlan:
+    """Return the plan that two checked drafts make."""
+    return DialoguePlan(
+        scenario=Scenario(
+            persona=scenario.persona,
+            situation=scenario.situation,
+            goal=scenario.goal,
+            now=now.isoformat(timespec="minutes"),
+            city=city,
+        ),
+        requests=tuple(_make_request(request) for request in requests.requests),
+    )
+
+
+def _make_request(draft: RequestDraft) -> PlannedRequest:
+    return PlannedRequest(
+        intent=draft.intent,
+        patterns=tuple(dict.fromkeys(draft.patterns)),
+        tools=tuple(draft.tools),
+        depends_on=tuple(draft.depends_on),
+        known={fact.what: fact.value for fact in draft.known},
+        withheld=tuple(draft.withheld),
+    )
+
+
+def check_scenario(draft: ScenarioDraft, brief: Brief) -> str | None:
+    """Say what is wrong with a scenario, None when it will do."""
+    unknown = [name for name in draft.kept if name not in brief.tools]
+    if unknown:
+        return f"`kept` names {unknown[0]!r}, which is none of the drawn tools: {', '.join(brief.tools)}"
+    return None
+
+
+def check_requests(draft: RequestsDraft, scenario: ScenarioDraft, brief: Brief) -> str | None:
+    """Say what is wrong with the requests, None when they will do."""
+    due, given = set(brief.patterns), {pattern for request in draft.requests for pattern in request.patterns}
+    if given != due:
+        missing, extra = sorted(due - given), sorted(given - due)
+        told = [f"missing: {', '.join(missing)}"] if missing else []
+        told += [f"not asked for: {', '.join(extra)}"] if extra else []
+        return f"the patterns of the requests together must be exactly {', '.join(sorted(due))} ({'; '.join(told)})"
+    for number, request in enumerate(draft.requests):
+        problem = _check_request(request, number, scenario)
+        if problem:
+            return f"request {number}: {problem}"
+    return None
+
+
+def _check_request(request: RequestDraft, number: int, scenario: ScenarioDraft) -> str | None:
+    unknown = [name for name in request.tools if name not in scenario.kept]
+    if unknown:
+        return f"{unknown[0]!r} is not among the tools that you kept"
+    quiet = set(request.patterns) & _WITHOUT_TOOLS
+    if quiet and request.tools:
+        return f"a {min(quiet)} request calls nothing, so `tools` must be empty"
+    if not quiet and not request.tools:
+        return "`tools` is empty, but its patterns need a call"
+    if "parallel" in request.patterns and len(request.tools) < 2:
+        return "a parallel request names at least two calls in `tools` (the same tool may stand twice)"
+    if "sequential" in request.patterns and len(request.tools) < 2 and not request.depends_on:
+        return "a sequential request has two tools, or depends on an earlier request"
+    if any(not 0 <= earlier < number for earlier in request.depends_on):
+        return "`depends_on` may only name earlier requests, counted from 0"
+    if "missing_parameter" in request.patterns and not request.withheld:
+        return "`withheld` must name what the person leaves out at first"
+    return None

@@ -1,0 +1,107 @@
+"""The tools as a chat model: results from the documentation, the call, and everything returned so far."""
+
+import json
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from langchain_core.messages import ToolMessage
+
+from toolflow_graph.agents.llm.setting import Voices, describe_tools, leave_aside, say_day
+from toolflow_graph.agents.roles import Scene, ToolCall, ToolResult, derive_rng
+from toolflow_graph.agents.search_tools import SEARCH_TOOLS, document_tools
+from toolflow_graph.prompts import fill_prompt
+from toolflow_graph.types import JSON
+
+__all__ = ["LLMToolSimulator"]
+
+_FAILS = (
+    "Note: this call fails. Answer with an error that fits the tool, the arguments and the situation; one that another "
+    "value, another try or patience could get around."
+)
+
+
+class LLMToolSimulator:
+    """Plays every tool of a dialogue in one conversation, which is the world so far."""
+
+    def __init__(self, voices: Voices) -> None:
+        """Keep the models."""
+        self.voices = voices
+
+    async def run(self, scene: Scene, call: ToolCall) -> ToolResult:
+        """Return the result of a call; raises `ModelOutputError` when none fits the tool's schema."""
+        if call.name == SEARCH_TOOLS.name:
+            names = scene.find_tools(str(call.arguments.get("query", ""))) if scene.find_tools else ()
+            return ToolResult(document_tools(scene.tools[name] for name in names), scene.world)
+        tool = scene.tools.get(call.name)
+        if tool is None:
+            return ToolResult({"error": f"unknown tool {call.name!r}"}, scene.world, failed=True)
+        asked = {"call": call.name, "arguments": call.arguments}
+        fails = must_fail(scene)
+        text = json.dumps(asked, ensure_ascii=False) + (f"\n{_FAILS}" if fails else "")
+        message: JSON = {"role": "user", "content": text}
+        completion = await self.voices.client.complete(
+            "tool",
+            self.voices.model("tool", scene.seed, scene.index),
+            [self._head(scene), *scene.memory.get("tool", ()), message],
+            schema=answer_schema(tool.returns),
+            check=lambda answer: check_answer(answer, tool.returns, fails=fails),
+        )
+        answer: JSON = completion.value
+        kept = {"role": "assistant", "content": json.dumps(answer, ensure_ascii=False)}
+        aside = leave_aside("tool", completion, (message, kept))
+        if answer["failed"]:
+            return ToolResult({"error": answer["error"]}, scene.world, failed=True, aside=aside)
+        return ToolResult(answer["result"], scene.world, aside=aside)
+
+    def _head(self, scene: Scene) -> JSON:
+        date, time = say_day(scene.now)
+        involved = {*scene.offered, *(name for request in scene.plan.requests for name in request.tools)}
+        tools = [scene.tools[name] for name in sorted(involved) if name in scene.tools and name != SEARCH_TOOLS.name]
+        text = fill_prompt(
+            "tool_simulator",
+            derive_rng(scene.seed, scene.index, "tool prompt"),
+            date=date,
+            time=time,
+            city=scene.plan.scenario.city,
+            tools=describe_tools(tools, returns=True),
+        )
+        return {"role": "system", "content": text}
+
+
+def must_fail(scene: Scene) -> bool:
+    """Say whether the plan lets this call fail: the first one of a request with a tool error."""
+    if "tool_error" not in scene.plan.requests[scene.request].patterns:
+        return False
+    return not any(
+        isinstance(message, ToolMessage)
+        and message.status == "error"
+        and message.additional_kwargs.get("request") == scene.request
+        for message in scene.messages
+    )
+
+
+def answer_schema(returns: JSON) -> JSON:
+    """Return the JSON Schema of an answer: a result that fits the tool, or an error."""
+    return {
+        "type": "object",
+        "properties": {
+            "failed": {"type": "boolean"},
+            "error": {"type": ["string", "null"]},
+            "result": {"anyOf": [returns, {"type": "null"}]},
+        },
+        "required": ["failed", "error", "result"],
+        "additionalProperties": False,
+    }
+
+
+def check_answer(answer: Any, returns: JSON, *, fails: bool) -> str | None:
+    """Say what is wrong with an answer, None when it will do."""
+    if answer["failed"]:
+        return None if answer.get("error") else "`failed` is true, so `error` must say what went wrong"
+    if fails:
+        return "this call fails: `failed` must be true, and `error` say what went wrong"
+    result = answer.get("result")
+    if not isinstance(result, dict):
+        return "`failed` is false, so `result` must be the object that the tool returns"
+    error = next(iter(Draft202012Validator(returns).iter_errors(result)), None)
+    return None if error is None else f"`result` at {error.json_path}: {error.message}"

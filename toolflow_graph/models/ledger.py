@@ -1,0 +1,126 @@
+"""Who has used how many tokens at what cost, and the budget that nothing passes."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Literal
+
+from toolflow_graph.errors import BudgetExceeded, SettingsError
+from toolflow_graph.models.answers import Usage
+from toolflow_graph.models.prices import Price, find_price
+from toolflow_graph.models.settings import ModelSettings
+from toolflow_graph.types import JSON
+
+__all__ = ["Budget", "Ledger", "read_usage"]
+
+_FIRST_GUESS = 256
+"""Tokens expected of an answer before the first one of a role has come."""
+
+
+def read_usage(body: JSON, prompt_guess: int, completion_guess: int) -> Usage:
+    """Return the tokens of a response as the endpoint reports them, else the guesses, marked as estimated."""
+    reported: Any = body.get("usage")
+    if not isinstance(reported, dict) or not isinstance(reported.get("prompt_tokens"), int):
+        return Usage(requests=1, prompt=prompt_guess, completion=completion_guess, estimated=1)
+    prompt = reported["prompt_tokens"]
+    completion = reported.get("completion_tokens")
+    details = reported.get("prompt_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, dict) else None
+    return Usage(
+        requests=1,
+        prompt=prompt,
+        cached=min(prompt, cached) if isinstance(cached, int) else 0,
+        completion=completion if isinstance(completion, int) else completion_guess,
+        estimated=0 if isinstance(completion, int) else 1,
+    )
+
+
+class Ledger:
+    """Usage by role, model and dialogue; `before` is what earlier sessions of the same run have used."""
+
+    def __init__(self, prices: Mapping[str, Price], before: Usage | None = None) -> None:
+        self.total = before or Usage()
+        self._prices = prices
+        self._dialogues: dict[str, dict[tuple[str, str], Usage]] = {}
+        self._answers: Counter[str] = Counter()
+        self._completions: Counter[str] = Counter()
+
+    def price(self, model: str) -> Price | None:
+        """Return what a model costs, None when no price list names it."""
+        return find_price(self._prices, model)
+
+    def add(self, role: str, model: str, usage: Usage, dialogue: str = "") -> Usage:
+        """Enter one request; returns its usage with the cost."""
+        price = self.price(model)
+        if price is None:
+            priced = usage.model_copy(update={"unpriced": usage.requests})
+        else:
+            cost = price.cost(usage.prompt, usage.cached, usage.completion)
+            priced = usage.model_copy(update={"cost": cost})
+        entries = self._dialogues.setdefault(dialogue, {})
+        entries[role, model] = entries.get((role, model), Usage()) + priced
+        self.total += priced
+        self._answers[role] += usage.requests
+        self._completions[role] += usage.completion
+        return priced
+
+    def of_dialogue(self, dialogue: str) -> Usage:
+        """Return what one dialogue has used in this session."""
+        return sum(self._dialogues.get(dialogue, {}).values(), Usage())
+
+    def group(self, by: Literal["role", "model", "dialogue"]) -> dict[str, Usage]:
+        """Return the usage of this session per role, model or dialogue."""
+        groups: dict[str, Usage] = {}
+        for dialogue, entries in self._dialogues.items():
+            for (role, model), usage in entries.items():
+                key = {"role": role, "model": model, "dialogue": dialogue}[by]
+                groups[key] = groups.get(key, Usage()) + usage
+        return groups
+
+    def expect_completion(self, role: str) -> int:
+        """Return the tokens that an answer of a role mostly has."""
+        return self._completions[role] // self._answers[role] if self._answers[role] else _FIRST_GUESS
+
+
+class Budget:
+    """Hard stops: a request that would pass them, with all that are in flight, is not made."""
+
+    def __init__(self, settings: ModelSettings, ledger: Ledger) -> None:
+        self._max_cost = settings.max_cost
+        self._max_tokens = settings.max_tokens
+        self._ledger = ledger
+        self._reserved_cost = 0.0
+        self._reserved_tokens = 0
+
+    @contextmanager
+    def reserve(self, model: str, prompt: int, completion: int) -> Iterator[None]:
+        """Hold what a request is expected to take while it is in flight.
+
+        Raises `BudgetExceeded` when it would pass a limit, and `SettingsError` when there is a limit of cost but no
+        price for the model.
+        """
+        price = self._ledger.price(model)
+        if price is None and self._max_cost is not None:
+            raise SettingsError(
+                f"max_cost cannot be kept: no price is known for model {model!r}; name a price list by --prices, or "
+                "limit --max-tokens instead"
+            )
+        cost = price.cost(prompt, 0, completion) if price else 0.0
+        self._refuse("cost", self._max_cost, self._ledger.total.cost, self._reserved_cost + cost, "$")
+        tokens = prompt + completion
+        self._refuse("tokens", self._max_tokens, self._ledger.total.tokens, self._reserved_tokens + tokens, "")
+        self._reserved_cost += cost
+        self._reserved_tokens += tokens
+        try:
+            yield
+        finally:
+            self._reserved_cost -= cost
+            self._reserved_tokens -= tokens
+
+    def _refuse(self, what: str, limit: float | None, spent: float, ahead: float, sign: str) -> None:
+        if limit is not None and spent + ahead > limit:
+            shown = f"{sign}{spent:.4f}" if sign else f"{spent:,.0f}"
+            raise BudgetExceeded(
+                f"the budget is used up: {shown} spent, and the next request would pass max_{what} {sign}{limit:,}; "
+                f"what was made is kept; go on with a higher --max-{what}"
+            )
