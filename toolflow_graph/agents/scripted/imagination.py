@@ -1,6 +1,5 @@
 """Makes up the result of a call: arguments echoed, known objects recalled, the rest drawn from the schema."""
 
-import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -44,7 +43,7 @@ class Imagination:
         self.today = scene.today
         home = home_of(scene.seed, scene.index)
         self.currencies = home.currencies
-        self.rng: random.Random = scene.rng("result", tool.name, repr(sorted(arguments.items(), key=repr)))
+        self.rng = scene.rng("result", tool.name, repr(sorted(arguments.items(), key=repr)))
         self.action = sense(tool).action
         self.siblings: set[str] = set()
         recalled = {**world.recall_alike(tool, arguments), **world.recall(arguments)}

@@ -104,8 +104,8 @@ def decapitalise(text: str) -> str:
 
 
 _PROPER = frozenset(
-    "i i'm i'd i'll i've monday tuesday wednesday thursday friday saturday sunday january february march april may june "
-    "july august september october november december english french german spanish italian".split()
+    "i i'm i'd i'll i've monday tuesday wednesday thursday friday saturday sunday january february march april may "
+    "june july august september october november december english french german spanish italian".split()
 )
 _SENTENCE_START = re.compile(r"(?:^|(?<=[.?!…] ))([A-Z][A-Za-z']*)(?=[ ,.?!:;…]|$)")
 

@@ -90,7 +90,7 @@ class World:
         self.objects[key] = {**self.objects.get(key, {}), **fields}
 
     def _note(self, data: JSON, schema: JSON, about: JSON) -> None:
-        """Keep every object inside a result under its own id, which comes first; what was searched for is true of it."""
+        """Keep every object inside a result under its own id, which comes first; what was searched for holds for it."""
         for name, value in data.items():
             part = schema.get("properties", {}).get(name)
             if not isinstance(part, dict):
