@@ -12,7 +12,7 @@ __all__ = ["Manner", "decapitalise", "draw_manner", "finish", "join_sentences", 
 
 _SPACES = re.compile(r"[ \t]{2,}")
 _BEFORE_MARK = re.compile(r"\s+([,.;:?!])")
-_DOUBLE_MARK = re.compile(r"([,;:])\s*(?=[,.;:?!])")
+_DOUBLE_MARK = re.compile(r"([,;:])\s*(?=[,.;:?!])|(?<=\w)\.(?=,)")
 _DOUBLE_STOP = re.compile(r"(?<!\.)\.\s*\.(?!\.)|([?!])\.")
 _RELATIVE = re.compile(
     r"\b(?:on|at|On|At) (?=(?:today|tonight|tomorrow|yesterday|this|next|last|in \w+ (?:days?|weeks?))\b)"

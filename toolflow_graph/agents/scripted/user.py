@@ -39,14 +39,18 @@ def join_with_leads(parts: list[tuple[JSON, str]]) -> str:
     """Join parts into one turn; what follows on a comma or colon goes on in lower case."""
     sentences: list[str] = []
     for part, spoken in parts:
-        words = spoken if spoken.endswith((",", ":", "…", "-")) else finish(spoken)
-        if part.get("leads") and not words.endswith((",", ":", "…", "-")):
+        words = spoken if _GOES_ON.search(spoken) else finish(spoken)
+        if part.get("leads") and not _GOES_ON.search(words):
             sentences.append(words)
-        elif sentences and sentences[-1].endswith((",", ":", "…")):
+        elif sentences and _GOES_ON.search(sentences[-1]):
             sentences[-1] = f"{sentences[-1]} {decapitalise(words)}"
         else:
             sentences.append(words)
     return join_sentences(sentences)
+
+
+_GOES_ON = re.compile(r"(?:[,:…-]|\b(?:but|and|so|then|because))$")
+"""How a line ends that the next one continues."""
 
 
 class _Voice:
@@ -63,9 +67,7 @@ class _Voice:
         """Return the words, in lower case throughout where the user writes so."""
         if part["kind"] == "text":
             words = str(part["text"])
-            if not self.lower:
-                return words
-            return " ".join(decapitalise(sentence) for sentence in re.split(r"(?<=[.?!…]) ", words))
+            return lower_literals(words, words) if self.lower else words
         words = getattr(self, f"_{part['kind']}")(part)
         return lower_literals(words, self.source) if self.lower else words
 
