@@ -26,6 +26,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from toolflow_graph.models.probe import GREETING
+
 JSON = dict[str, Any]
 
 Fault = Literal[
@@ -129,16 +131,14 @@ class Endpoint:
                 Route("/v1/models", self._list_models),
             ]
         )
-        config = uvicorn.Config(app, log_config=None, log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
-        self._server = uvicorn.Server(config)
+        self._server = _Server(uvicorn.Config(app, log_config=None, log_level="critical", lifespan="off"))
         self._thread = threading.Thread(target=self._serve, name="endpoint", daemon=True)
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.should_exit = True
+        self._server.end()
         self._thread.join(10)
-        self._socket.close()
         assert not self._thread.is_alive(), "the test server did not end"
 
     def _serve(self) -> None:
@@ -157,7 +157,7 @@ class Endpoint:
 
     async def _complete(self, request: Request) -> Response:
         body = json.loads(await request.body())
-        probe = "toolflow_probe" in json.dumps(body)
+        probe = "toolflow_probe" in json.dumps(body) or body["messages"] == GREETING
         log = self.probes if probe else self.log
         entry = Entry(len(log), request.url.path, body, probe=probe)
         log.append(entry)
@@ -364,6 +364,35 @@ async def _wait_for_hang_up(request: Request, seconds: float) -> None:
         await asyncio.wait_for(request.receive(), seconds)
     except TimeoutError:
         return
+
+
+class _Server(uvicorn.Server):
+    """A server that ends at once when it is told to, not at its next look at the clock."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._up = threading.Event()
+
+    async def main_loop(self) -> None:
+        self._told = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        await self.on_tick(0)
+        self._up.set()
+        await self._told.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        for task in self.server_state.tasks:
+            task.cancel()
+        for listening in sockets or []:
+            listening.close()
+
+    def end(self) -> None:
+        assert self._up.wait(10), "the test server did not start"
+        self._loop.call_soon_threadsafe(self._told.set)
 
 
 class _Dropped(Response):

@@ -7,12 +7,14 @@ import pickle
 import random
 import traceback
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import Literal
 
 import pytest
+from endpoint import STORM, Endpoint, QuickClock, call
+from langgraph.graph import START, StateGraph
 from pydantic import BaseModel, ConfigDict
 
-from endpoint import STORM, Endpoint, QuickClock, call
 from toolflow_graph.errors import BudgetExceeded, ContextLengthError, ModelError, ModelOutputError
 from toolflow_graph.models import ChatClient, ModelSettings
 
@@ -65,7 +67,7 @@ def look_up(_request):
 
 def assert_append_only(log):
     """Every request begins with the messages of the one before, unchanged."""
-    for before, after in zip(log, log[1:], strict=False):
+    for before, after in pairwise(log):
         assert after.messages[: len(before.messages)] == before.messages
 
 
@@ -331,7 +333,7 @@ async def test_an_unreachable_host():
 async def test_a_base_url_without_v1():
     with Endpoint() as endpoint:
         async with connect(endpoint, base_url=endpoint.base_url.removesuffix("/v1")) as client:
-            with pytest.raises(ModelError, match="is not an OpenAI-compatible endpoint .404: .*end in /v1"):
+            with pytest.raises(ModelError, match=r"is not an OpenAI-compatible endpoint .404: .*end in /v1"):
                 await client.complete("user", MODEL, ASKED)
 
 
@@ -386,9 +388,13 @@ async def test_a_key_that_a_model_list_quotes(monkeypatch):
 async def test_the_budget_stops_before_a_request_that_would_pass_it():
     with Endpoint(lambda _: "word " * 400) as endpoint:
         async with connect(endpoint, max_tokens=2000) as client:
-            with pytest.raises(BudgetExceeded, match="go on with a higher --max-tokens"):
+
+            async def ask_on():
                 for _ in range(10):
                     await client.complete("user", MODEL, ASKED)
+
+            with pytest.raises(BudgetExceeded, match="go on with a higher --max-tokens"):
+                await ask_on()
             assert 1000 < client.ledger.total.tokens <= 2000
     assert len(endpoint.log) == client.ledger.total.requests
 
@@ -413,6 +419,24 @@ def test_one_client_in_several_event_loops():
         assert [asyncio.run(ask()) for _ in range(3)] == [Decision(**VALUE)] * 3
     assert len(endpoint.probes) == 2
     assert client.ledger.group("role")["user"].requests == 3
+
+
+async def test_inside_a_graph_that_streams_messages():
+    """Studio streams; a request is whole all the same, and what an agent is told shows nowhere as chat."""
+    with Endpoint(decide) as endpoint:
+        async with connect(endpoint) as client:
+
+            async def ask(_state):
+                completion = await client.complete("planner", MODEL, ASKED, schema=Decision)
+                return {"city": completion.value.city}
+
+            builder = StateGraph(dict)
+            builder.add_node("ask", ask)
+            builder.add_edge(START, "ask")
+            parts = [part async for part in builder.compile().astream({}, stream_mode=["messages", "values"])]
+    assert [mode for mode, _ in parts if mode == "messages"] == []
+    assert parts[-1][1] == {"city": "Oslo"}
+    assert not endpoint.log[0].body.get("stream")
 
 
 async def test_schema_and_tools_exclude_each_other():

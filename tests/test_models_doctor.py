@@ -1,8 +1,8 @@
 """`toolflow doctor`: what it finds out, and one line for every trouble."""
 
 import pytest
-
 from endpoint import Endpoint
+
 from toolflow_graph.cli.app import main
 
 KEY = "planted-key-0123456789abcdef"
@@ -42,7 +42,7 @@ def test_an_endpoint_that_can_do_everything(doctor):
         "usage": "reported",
         "structured answers": "by json_schema, which the endpoint obeys",
         "assistant": "calls tools natively",
-        "price": "not known (--prices)",
+        "price": "not known: see --prices",
     }
     assert latency.endswith(" s for a short answer")
     assert len(endpoint.probes) == 2

@@ -12,7 +12,7 @@ from toolflow_graph.models.structured import StructuredMode
 from toolflow_graph.models.traffic import Clock, GaveUp
 from toolflow_graph.types import JSON, Record
 
-__all__ = ["Capabilities", "Post", "probe"]
+__all__ = ["GREETING", "Capabilities", "Post", "probe"]
 
 _ANSWER_TOKENS = 1024  # enough for a model that reasons first, and an end for one that never stops
 
@@ -26,7 +26,7 @@ _FORMAT: JSON = {
     "type": "json_schema",
     "json_schema": {"name": "toolflow_probe", "schema": _SCHEMA, "strict": True},
 }
-_GREETING: list[JSON] = [{"role": "user", "content": "Hello, how are you today?"}]
+GREETING: list[JSON] = [{"role": "user", "content": "Hello, how are you today?"}]
 """Nobody who does not see the schema answers this with a colour and a number."""
 
 _TOOL: JSON = {
@@ -77,7 +77,7 @@ async def probe(post: Post, clock: Clock) -> Capabilities:
     """Try json_schema and native tools; raises `GaveUp` when the endpoint does not answer at all."""
     seen = _Seen(post, clock)
     schema, tool = await asyncio.gather(
-        seen.ask("json_schema", _GREETING, response_format=_FORMAT),
+        seen.ask("json_schema", GREETING, response_format=_FORMAT),
         seen.ask("tools", _QUESTION, tools=[_TOOL]),
     )
     honoured = schema is not None and _fits(schema)
@@ -91,7 +91,7 @@ async def probe(post: Post, clock: Clock) -> Capabilities:
         answer = await seen.ask("a forced tool", _QUESTION, tools=[_TOOL], tool_choice=_FORCED)
         forced = answer is not None and _calls(answer)
     if not seen.bodies:  # all that was special was refused: is it able to answer anything?
-        await seen.ask("a plain request", _GREETING, needed=True)
+        await seen.ask("a plain request", GREETING, needed=True)
     return Capabilities(
         json_schema=honoured,
         tools=native,

@@ -1,5 +1,7 @@
 """The scripted assistant: calls what the agenda holds, asks for what was left out, and says what really came back."""
 
+from langchain_core.messages import AIMessage
+
 from toolflow_graph.agents.roles import AssistantTurn, Scene, ToolCall
 from toolflow_graph.agents.scripted.agenda import Agenda
 from toolflow_graph.agents.scripted.phrasing import Wording
@@ -23,18 +25,27 @@ class ScriptedAssistant:
         if "calls" in act:
             calls = [ToolCall(agenda.id_of(n), agenda.calls[n]["tool"], agenda.arguments(n)) for n in act["calls"]]
             return AssistantTurn(calls=tuple(calls), position=scene.position + 1)
-        voice = _Voice(scene, agenda)
         parts = act["parts"]
-        words = join_sentences([voice.say(part, more=part is not parts[-1]) for part in parts])
+        spoken = {message.text for message in scene.messages if isinstance(message, AIMessage)}
+        words = ""
+        for attempt in range(_ATTEMPTS):
+            voice = _Voice(scene, agenda, attempt)
+            words = join_sentences([voice.say(part, more=part is not parts[-1]) for part in parts])
+            if words not in spoken:
+                break
         return AssistantTurn(words, position=scene.position + 1)
+
+
+_ATTEMPTS = 6
+"""Tries at not saying the same as before in the same words."""
 
 
 class _Voice:
     """Puts one part into words."""
 
-    def __init__(self, scene: Scene, agenda: Agenda) -> None:
+    def __init__(self, scene: Scene, agenda: Agenda, attempt: int) -> None:
         self.agenda = agenda
-        self.rng = scene.rng("assistant")
+        self.rng = scene.rng("assistant", attempt)
         self.used: set[str] = set()
         self.more = False
 

@@ -212,6 +212,8 @@ def _fits(schema: JSON, value: Any) -> bool:
         return _deep_fits(schema, value)
     if isinstance(value, str) and ("pattern" in schema or "format" in schema):
         return _deep_fits(schema, value)
+    if isinstance(value, int | float):
+        return bool(schema.get("minimum", value) <= value <= schema.get("maximum", value))
     return True
 
 
