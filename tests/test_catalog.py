@@ -338,7 +338,7 @@ def test_requests_mention_every_required_parameter(path):
     lacking = []
     for name, tool in tools_of(path):
         for source in tool["phrasings"]["requests"]:
-            roots = {mentioned.split(".")[0] for mentioned in parse_frame(source).paths()}
+            roots = {mentioned.split(".")[0] for mentioned in parse_frame(source).paths}
             lacking += [(name, source, p) for p in tool["function"]["parameters"].get("required", ()) if p not in roots]
     assert lacking == []
 
@@ -371,7 +371,7 @@ def test_nobody_says_an_identifier(path):
         spoken = {source: re.sub(r"\{[^}]*\}|[\w.\-]+\?", "", source) for source in frames_of(tool["phrasings"])}
         wrong += [(name, source) for source, text in spoken.items() if re.search(r"[a-z]_[a-z]", text)]
         wrong += [
-            (name, s) for s in tool["phrasings"].get("picks", ()) for p in parse_frame(s).paths() if p.endswith("_id")
+            (name, s) for s in tool["phrasings"].get("picks", ()) for p in parse_frame(s).paths if p.endswith("_id")
         ]
     assert wrong == []
 
@@ -406,7 +406,7 @@ def test_what_is_asked_for_can_be_left_out(path):
         if sayable and not (phrasings.get("asks") and phrasings.get("changes")):
             wrong.append((name, "asks or changes"))
         for parameter, frames in phrasings.get("asks", {}).items():
-            droppable = sum(parameter in parse_frame(source).droppable() for source in phrasings["requests"])
+            droppable = sum(parameter in parse_frame(source).droppable for source in phrasings["requests"])
             if len(frames) < 2 or (parameter in parameters.get("required", ()) and droppable < 2):
                 wrong.append((name, parameter))
     assert wrong == []
@@ -419,7 +419,7 @@ def test_corrections_say_the_new_value(path):
         for name, tool in tools_of(path)
         for parameter, sources in tool["phrasings"].get("changes", {}).items()
         for source in sources
-        if parameter not in parse_frame(source).paths()
+        if parameter not in parse_frame(source).paths
     ]
     assert wrong == []
 
@@ -436,7 +436,7 @@ def test_the_documented_example_is_a_catalog(tmp_path):
     for slot in [*iterate_slots(tool.parameters), *iterate_slots(tool.returns)]:
         assert slot.schema["description"]
     for source in tool.phrasings.requests:
-        assert set(tool.required) <= parse_frame(source).paths()
+        assert set(tool.required) <= parse_frame(source).paths
 
 
 # The reader

@@ -67,15 +67,15 @@ def test_noun_of_a_number_reaches_the_filler():
 
 
 @pytest.mark.parametrize(
-    ("method", "expected"),
+    ("which", "expected"),
     [
         ("paths", {"destination", "date", "depart_after", "flexible", "price"}),
         ("fixed", {"destination"}),
         ("droppable", {"depart_after"}),
     ],
 )
-def test_what_a_frame_mentions(method, expected):
-    assert getattr(parse_frame(TRAIN + "[flexible?, {price} at most]"), method)() == expected
+def test_what_a_frame_mentions(which, expected):
+    assert getattr(parse_frame(TRAIN + "[flexible?, {price} at most]"), which) == expected
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_a_written_frame_is_parsed_into_its_parts(frame):
 @given(frames, st.sets(names))
 def test_what_is_said_is_what_realise_asks_for(frame, truths):
     """With `said`, a planner foretells which values a sentence will hold: it must agree with the sentence."""
-    available = frame.fixed() | truths
+    available = frame.fixed | truths
     filled = set()
 
     def fill(slot):
@@ -177,7 +177,7 @@ def test_what_is_said_is_what_realise_asks_for(frame, truths):
     assert frame.realise(fill, lambda path: path in available) is not None
     said = frame.said(available)
     assert said <= filled | (set(frame.conditions()) & available)
-    assert frame.fixed() <= said <= frame.paths()
+    assert frame.fixed <= said <= frame.paths
 
 
 @given(st.text(alphabet="ab{}[]|?:. \n", max_size=60))

@@ -166,7 +166,7 @@ def test_dialogue_within_the_limit_has_no_such_finding(travel):
 
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_catalog_of_one_tool_ends_in_a_verdict(one_tool, pattern):
-    settings = DialogueSettings(catalog=one_tool, tools=1)
+    settings = DialogueSettings(catalog=one_tool, tools=1, min_requests=1)
     out = run(build_graph().compile(), {"index": 0, "patterns": [pattern]}, settings)
     if pattern in ("single", "tool_error", "search_tools", "irrelevant", "chitchat"):
         assert {p for request in out["plan"]["requests"] for p in request["patterns"]} == {pattern}

@@ -226,8 +226,8 @@ def test_what_can_be_asked_for_can_be_left_out_and_pointed_at(tool: Tool) -> Non
     phrasings = phrasings_of(tool)
     frames = [parse_frame(frame) for frame in phrasings.requests]
     for name in askable(with_phrasings(tool)):
-        assert sum(name in frame.droppable() for frame in frames) >= 2
-        pointing = [f for f in frames if name in f.paths() - f.fixed() - f.droppable()]
+        assert sum(name in frame.droppable for frame in frames) >= 2
+        pointing = [f for f in frames if name in f.paths - f.fixed - f.droppable]
         assert pointing, name
         assert len(phrasings.asks[name]) >= 4
         assert len(phrasings.changes[name]) >= 4
@@ -263,7 +263,7 @@ def test_answers_state_fields_and_arguments_only(tool: Tool) -> None:
     known = set(tool.parameters["properties"]) | {"list", "count"} | _paths(tool.returns)
     assert len(phrasings.answers) >= 6
     for frame in phrasings.answers:
-        assert parse_frame(frame).paths() <= known, frame
+        assert parse_frame(frame).paths <= known, frame
 
 
 def _paths(schema: JSON, prefix: str = "") -> set[str]:
@@ -289,7 +289,7 @@ def test_errors_are_two_passing_ones_and_one_that_another_value_mends() -> None:
 @EACH
 def test_declines_hold_no_slot_and_speak_to_the_user(tool: Tool) -> None:
     for frame in phrasings_of(tool).declines:
-        assert not parse_frame(frame).paths()
+        assert not parse_frame(frame).paths
         assert " my " not in frame.replace("of my tools", "").replace("among my tools", "")
 
 

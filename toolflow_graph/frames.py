@@ -14,7 +14,7 @@ Example: `Find me a train to {destination} [on {date}|that day][, leaving after 
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from toolflow_graph.errors import FrameError
 
@@ -66,22 +66,25 @@ class Frame:
                 for alternative in part.alternatives:
                     yield from alternative.conditions()
 
-    def paths(self) -> set[str]:
+    @cached_property
+    def paths(self) -> frozenset[str]:
         """All paths that the frame can mention, conditions included."""
-        return {slot.path for slot in self.slots()} | set(self.conditions())
+        return frozenset(slot.path for slot in self.slots()) | frozenset(self.conditions())
 
-    def fixed(self) -> set[str]:
+    @cached_property
+    def fixed(self) -> frozenset[str]:
         """The paths that the frame mentions whatever the options do."""
-        return {part.path for part in self.parts if isinstance(part, Slot)}
+        return frozenset(part.path for part in self.parts if isinstance(part, Slot))
 
-    def droppable(self) -> set[str]:
+    @cached_property
+    def droppable(self) -> frozenset[str]:
         """The paths that stand in an option without a second alternative: left out, nothing is said instead."""
-        return {
+        return frozenset(
             slot.path
             for part in self.parts
             if isinstance(part, Option) and len(part.alternatives) == 1 and not part.condition
             for slot in part.alternatives[0].slots()
-        }
+        )
 
     def said(self, available: set[str]) -> set[str]:
         """The paths that are mentioned when exactly `available` can be filled."""
@@ -126,7 +129,7 @@ def part_choice(option: Option, fillable: Callable[[str], bool], holds: Callable
     else:
         candidates = option.alternatives
     for alternative in candidates:
-        if all(fillable(path) for path in alternative.fixed()):
+        if all(fillable(path) for path in alternative.fixed):
             return alternative
     return None
 

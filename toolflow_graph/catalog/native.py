@@ -231,7 +231,7 @@ def _check_phrasings(where: str, tool: Tool) -> None:
 def _check_frames(where: str, key: str, frames: Iterable[str], known: set[str]) -> None:
     for frame in frames:
         try:
-            unknown = parse_frame(frame).paths() - known
+            unknown = parse_frame(frame).paths - known
         except FrameError as exc:
             raise CatalogError(f"{where}: {key}: {exc}") from exc
         if unknown:

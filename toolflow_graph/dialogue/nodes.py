@@ -1,6 +1,7 @@
 """The nodes of the state machine: each asks one agent, and writes down what it did."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage, ToolMessage
@@ -74,11 +75,17 @@ def _draw(settings: DialogueSettings, stage: Stage, index: int, patterns: list[s
     neighbours = [n for name in names for n in stage.tool_graph.neighbours(name)]
     close = [name for name in dict.fromkeys(neighbours) if name not in names]
     distractors = rng.sample(close, min(settings.distractors, len(close)))
-    return _brief(settings, stage, index, patterns, names, distractors)
+    return _brief(settings, stage, index, patterns, names, distractors, stage.tool_graph.edges_between(names))
 
 
 def _brief(
-    settings: DialogueSettings, stage: Stage, index: int, patterns: list[str], names: list[str], distractors: list[str]
+    settings: DialogueSettings,
+    stage: Stage,
+    index: int,
+    patterns: list[str],
+    names: list[str],
+    distractors: list[str],
+    edges: Sequence[Edge],
 ) -> Brief:
     given = {*names, *distractors}
     others: list[Tool] = []
@@ -92,7 +99,7 @@ def _brief(
         index=index,
         seed=settings.seed,
         tools={name: stage.catalog.tools[name] for name in names},
-        edges=stage.tool_graph.edges_between(names),
+        edges=edges,
         distractors=distractors,
         others=others,
         domains=stage.catalog.domains,
@@ -105,7 +112,9 @@ async def planner(state: DialogueState, runtime: Context) -> JSON:
     """Have the dialogue planned, and open it with the system message."""
     settings = settings_of(runtime)
     stage = load_stage(settings)
-    brief = _brief(settings, stage, state["index"], state["patterns"], state["drawn"], state["distractors"])
+    brief = _brief(
+        settings, stage, state["index"], state["patterns"], state["drawn"], state["distractors"], edges_of(state)
+    )
     try:
         planning = await stage.cast.planner.plan(brief)
     except PlanError as exc:
@@ -166,8 +175,21 @@ def set_scene(state: DialogueState, settings: DialogueSettings, stage: Stage, me
     )
 
 
+_PLANS: dict[int, tuple[JSON, DialoguePlan]] = {}
+
+
 def _plan(state: DialogueState) -> DialoguePlan:
-    return DialoguePlan.model_validate(state["plan"])
+    """Return the plan in the state; parsed once for as long as the state holds the same object."""
+    source = state["plan"]
+    known = _PLANS.get(id(source))
+    if known is None or known[0] is not source:
+        if len(_PLANS) > _PLANS_KEPT:
+            _PLANS.clear()
+        known = _PLANS[id(source)] = (source, DialoguePlan.model_validate(source))
+    return known[1]
+
+
+_PLANS_KEPT = 1024
 
 
 async def user(state: DialogueState, runtime: Context) -> JSON:

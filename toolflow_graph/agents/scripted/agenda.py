@@ -4,6 +4,7 @@ import hashlib
 import json
 import random
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from langchain_core.messages import ToolMessage
@@ -17,6 +18,7 @@ from toolflow_graph.types import JSON, Tool
 __all__ = ["Agenda", "call_id"]
 
 
+@lru_cache(maxsize=4096)
 def call_id(seed: int, index: int, call: int) -> str:
     """Return the id of a planned call: the same in every run of the same dialogue, different everywhere else."""
     digest = hashlib.sha256(f"{seed}/{index}/{call}".encode()).hexdigest()
@@ -30,6 +32,7 @@ class Agenda:
         """Read the outline of the scene's plan."""
         self.scene = scene
         self.home = home_of(scene.seed, scene.index)
+        self._results: dict[int, JSON | None] = {}
         self.acts: Sequence[JSON] = scene.plan.outline.get("acts", ())
         self.calls: Sequence[JSON] = scene.plan.outline.get("calls", ())
 
@@ -60,6 +63,11 @@ class Agenda:
 
     def result(self, call: int) -> JSON | None:
         """Return what a call returned, None when it was not made, failed, or was edited into something else."""
+        if call not in self._results:
+            self._results[call] = self._read_result(call)
+        return self._results[call]
+
+    def _read_result(self, call: int) -> JSON | None:
         identity = self.id_of(call)
         for message in reversed(self.scene.messages):
             if isinstance(message, ToolMessage) and message.tool_call_id == identity:

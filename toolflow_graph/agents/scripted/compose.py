@@ -428,7 +428,7 @@ class Composer:
         phrasings = tool.phrasings
         if phrasings is None or len(tool.parameters["properties"][parameter].get("enum", (1, 2))) < 2:
             return False
-        return any(parameter in parse_frame(frame).paths() for frame in phrasings.requests)
+        return any(parameter in parse_frame(frame).paths for frame in phrasings.requests)
 
     def _intent(self, step: Step) -> str:
         if step.tools:

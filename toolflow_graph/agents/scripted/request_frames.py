@@ -41,7 +41,7 @@ def choose_frame(tool: Tool, values: JSON, needs: Needs, said_before: JSON, rng:
         if needs.picked and _POINTS_FIRST.match(source):
             continue
         frame = parse_frame(source)
-        optional = [n for n in values if n not in required and n not in needs.must and n not in frame.fixed()]
+        optional = [n for n in values if n not in required and n not in needs.must and n not in frame.fixed]
         left_out = {n for n in optional if rng.random() < 0.5 or _is_false(tool, n, values[n])}
         known = [n for n in required if n in values and n not in needs.must and said_before.get(n) == values[n]]
         pointed = {n for n in known if _can_point(frame, n) and rng.random() < 0.6}
@@ -57,9 +57,9 @@ def choose_frame(tool: Tool, values: JSON, needs: Needs, said_before: JSON, rng:
 
 def _mentions(frame: Frame, said: set[str], needs: Needs) -> set[str] | None:
     """Return the parameters that a frame mentions when `said` can be said; None when it does not suit the needs."""
-    if not _roots(frame.fixed()) <= said or not set(needs.missing) <= frame.droppable():
+    if not _roots(frame.fixed) <= said or not set(needs.missing) <= frame.droppable:
         return None
-    mentioned = _roots(frame.said({path for path in frame.paths() if path.split(".")[0] in said}))
+    mentioned = _roots(frame.said({path for path in frame.paths if path.split(".")[0] in said}))
     return None if mentioned & {*needs.bound, *needs.missing} else mentioned
 
 
@@ -68,19 +68,29 @@ def _roots(paths: Collection[str]) -> set[str]:
 
 
 def _places(frame: Frame) -> set[str]:
-    return _roots(frame.paths())
+    return _roots(frame.paths)
 
 
 def _can_point(frame: Frame, name: str) -> bool:
-    return name not in frame.fixed() and name not in frame.droppable() and name in frame.paths()
+    return name not in frame.fixed and name not in frame.droppable and name in frame.paths
 
 
 def _is_false(tool: Tool, name: str, value: object) -> bool:
     return tool.parameters["properties"][name].get("type") == "boolean" and not value
 
 
+_STANDALONE: dict[int, tuple[Tool, list[str]]] = {}
+
+
 def standalone_frames(tool: Tool) -> list[str]:
-    """Return the request frames in which every required parameter can be said."""
+    """Return the request frames in which every required parameter can be said; kept for the life of the tool object."""
+    known = _STANDALONE.get(id(tool))
+    if known is None or known[0] is not tool:
+        known = _STANDALONE[id(tool)] = (tool, _find_standalone(tool))
+    return known[1]
+
+
+def _find_standalone(tool: Tool) -> list[str]:
     frames = tool.phrasings.requests if tool.phrasings is not None else ()
     return [frame for frame in frames if set(tool.required) <= _places(parse_frame(frame))]
 
@@ -89,7 +99,7 @@ def askable(tool: Tool) -> list[str]:
     """Return the required parameters that a user may forget, and that some frame can leave out."""
     if tool.phrasings is None:
         return []
-    droppable = {name for frame in tool.phrasings.requests for name in parse_frame(frame).droppable()}
+    droppable = {name for frame in tool.phrasings.requests for name in parse_frame(frame).droppable}
     return [name for name in tool.phrasings.asks if name in tool.required and name in droppable]
 
 
