@@ -11,10 +11,10 @@ from itertools import pairwise
 from typing import Literal
 
 import pytest
-from endpoint import STORM, Endpoint, QuickClock, call
 from langgraph.graph import START, StateGraph
 from pydantic import BaseModel, ConfigDict
 
+from endpoint import STORM, Endpoint, QuickClock, call
 from toolflow_graph.errors import BudgetExceeded, ContextLengthError, ModelError, ModelOutputError
 from toolflow_graph.models import ChatClient, ModelSettings
 

@@ -1,8 +1,8 @@
 """`toolflow doctor`: what it finds out, and one line for every trouble."""
 
 import pytest
-from endpoint import Endpoint
 
+from endpoint import Endpoint
 from toolflow_graph.cli.app import main
 
 KEY = "planted-key-0123456789abcdef"

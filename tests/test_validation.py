@@ -3,8 +3,8 @@ import json
 import time
 
 import pytest
-from good_dialogues import GOOD, SYSTEM, Good, Script, obj, text, tool
 
+from good_dialogues import GOOD, SYSTEM, Good, Script, obj, text, tool
 from toolflow_graph.types import TurnLabel
 from toolflow_graph.validation import CHECKS, validate_dialogue
 

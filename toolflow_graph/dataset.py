@@ -17,10 +17,12 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from toolflow_graph.agents.openai_format import label_turns, to_openai_messages
+from toolflow_graph.agents.roles import derive_rng
 from toolflow_graph.dialogue.nodes import edges_of
 from toolflow_graph.dialogue.stage import Stage
 from toolflow_graph.dialogue.state import DialogueState
 from toolflow_graph.errors import DatasetError
+from toolflow_graph.models.settings import draw_models
 from toolflow_graph.settings import DialogueSettings
 from toolflow_graph.types import JSON, DialoguePlan, DialogueRecord, Finding, Provenance
 
@@ -79,7 +81,17 @@ def record_of(state: DialogueState, settings: DialogueSettings, stage: Stage) ->
             "messages": len(messages),
             "calls": sum(len(message.get("tool_calls", ())) for message in messages),
         },
+        models=_models_of(settings, index),
+        spent=tuple(state.get("usage", ())),
+        attempts=tuple(state.get("attempts", ())),
     )
+
+
+def _models_of(settings: DialogueSettings, index: int) -> dict[str, str]:
+    if settings.cast == "scripted":
+        return {}
+    drawn = draw_models(settings.models, derive_rng(settings.seed, index, "models"))
+    return {str(role): model for role, model in drawn.items()}
 
 
 def is_accepted(record: DialogueRecord) -> bool:

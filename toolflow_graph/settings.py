@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from toolflow_graph.errors import SettingsError
+from toolflow_graph.models.settings import ModelSettings
 from toolflow_graph.types import Pattern
 
 __all__ = [
@@ -81,12 +83,23 @@ class DialogueSettings(BaseModel):
     min_requests: int = Field(default=2, ge=1, le=64, description="Fewest requests of a plan")
     max_requests: int = Field(default=5, ge=1, le=64, description="Most requests of a plan")
     max_turns: int = Field(default=30, ge=1, le=500, description="User turns after which a dialogue is cut off")
-    cast: Literal["scripted"] = Field(default="scripted", description="Who plays the agents")
+    cast: Literal["scripted", "llm"] = Field(
+        default="scripted", description="Who plays the agents: rules and a grammar, or chat models"
+    )
+    models: ModelSettings = Field(default=ModelSettings(), description="Endpoint, models and limits of the LLM cast")
     seed: int = Field(default=0, ge=0, description="Seed of the run")
     patterns: tuple[Pattern, ...] = Field(
         default=(), description="Patterns of the dialogue; empty to draw them from the mix"
     )
-    mix: tuple[MixEntry, ...] = Field(default=DEFAULT_MIX, description="Kinds of dialogue and their shares")
+    # Not in the schema, so not in Studio's form: it says what a run consists of, and one dialogue has `patterns`.
+    mix: SkipJsonSchema[tuple[MixEntry, ...]] = Field(
+        default=DEFAULT_MIX, description="Kinds of dialogue and their shares"
+    )
+
+    @field_validator("catalog", mode="after")
+    @classmethod
+    def _empty_is_bundled(cls, catalog: str | None) -> str | None:
+        return catalog or None  # Studio's form sends an emptied field as ""; as a path that is the current folder
 
     @model_validator(mode="after")
     def _requests_in_order(self) -> Self:

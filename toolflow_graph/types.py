@@ -188,7 +188,11 @@ class TurnLabel(Record):
 
 
 class DialogueRecord(Record):
-    """One line of `dialogues.jsonl`: the dialogue in OpenAI terms, and everything that made it."""
+    """One line of `dialogues.jsonl`: the dialogue in OpenAI terms, and everything that made it.
+
+    `usage` counts turns, messages and calls; `spent` has an entry per turn of a model (role, tokens, US dollars,
+    reasoning), `attempts` the answers of models that were refused, with the reason.
+    """
 
     id: str
     messages: list[JSON]
@@ -205,3 +209,5 @@ class DialogueRecord(Record):
     models: dict[str, str] = {}
     findings: tuple[Finding, ...] = ()
     usage: dict[str, int] = {}
+    spent: tuple[JSON, ...] = ()
+    attempts: tuple[JSON, ...] = ()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["generate"]
 
 _DIALOGUE = "Each dialogue"
+_MODELS = "Played by models (without, by rules)"
 
 
 def generate(
@@ -44,6 +45,26 @@ def generate(
     assignments: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other setting, as in TOML.")
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", help="Model that plays all roles, or a pool a,b,c.", rich_help_panel=_MODELS),
+    ] = None,
+    base_url: Annotated[
+        str | None,
+        typer.Option(help="OpenAI-compatible endpoint; the OpenAI API without.", rich_help_panel=_MODELS),
+    ] = None,
+    planner_model: Annotated[str | None, typer.Option(help="Model of the planner.", rich_help_panel=_MODELS)] = None,
+    user_model: Annotated[str | None, typer.Option(help="Model of the user.", rich_help_panel=_MODELS)] = None,
+    assistant_model: Annotated[
+        str | None, typer.Option(help="Model of the assistant.", rich_help_panel=_MODELS)
+    ] = None,
+    tool_model: Annotated[str | None, typer.Option(help="Model of the tools.", rich_help_panel=_MODELS)] = None,
+    max_cost: Annotated[
+        float | None, typer.Option(help="US dollars after which the run stops.", rich_help_panel=_MODELS)
+    ] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(help="Tokens after which the run stops.", rich_help_panel=_MODELS)
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
     """Generate dialogues into a folder, checkpointed at every step.
@@ -64,14 +85,27 @@ def generate(
         "max_turns": max_turns,
     }
     flags = {name: value for name, value in given.items() if value is not None}
+    models = {
+        "model": model,
+        "base_url": base_url,
+        "planner": planner_model,
+        "user": user_model,
+        "assistant": assistant_model,
+        "tool": tool_model,
+        "max_cost": max_cost,
+        "max_tokens": max_tokens,
+    }
+    chosen = {name: value for name, value in models.items() if value is not None}
     others = {"out": out, "settings": settings, "set": assignments}
     if resume is not None:
-        _refuse_with_resume([*flags, *(name for name, value in others.items() if value)])
+        _refuse_with_resume([*flags, *chosen, *(name for name, value in others.items() if value)])
     elif out is None:
         raise typer.BadParameter("give --out FOLDER for a new run, or --resume FOLDER to go on with one")
     else:
         flags |= {} if concurrency is None else {"concurrency": concurrency}
         flags = {**_read_settings(settings, assignments or []), **flags}
+        if chosen:
+            flags = {"cast": "llm", **flags, "models": {**flags.get("models", {}), **chosen}}
 
     from rich.console import Console  # noqa: PLC0415 - not before the options are known to be right
 

@@ -6,17 +6,30 @@ START → sampler → planner → user → assistant ─┬─ calls tools → t
                                 └─ plan addressed, or turn limit → validator → END
 """
 
-from typing import Literal
+import asyncio
+from collections.abc import Callable
+from typing import Literal, Protocol
 
 from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
 from toolflow_graph.dialogue.nodes import assistant, planner, sampler, settings_of, tool_simulator, user, validator
+from toolflow_graph.dialogue.stage import load_stage
 from toolflow_graph.dialogue.state import DialogueInput, DialogueState
 from toolflow_graph.settings import DialogueSettings
+from toolflow_graph.types import JSON
 
 __all__ = ["build_graph", "graph", "step_limit"]
+
+Builder = StateGraph[DialogueState, DialogueSettings, DialogueInput, DialogueState]
+
+
+class Node(Protocol):
+    """What every node is."""
+
+    async def __call__(self, state: DialogueState, runtime: Runtime[DialogueSettings]) -> JSON:
+        """Return the updates of the state."""
 
 
 async def after_sampler(state: DialogueState) -> Literal["planner", "validator"]:
@@ -51,15 +64,25 @@ def step_limit(settings: DialogueSettings) -> int:
     return 20 + 10 * settings.max_turns
 
 
-def build_graph() -> StateGraph[DialogueState, DialogueSettings, DialogueInput, DialogueState]:
-    """Wire the state machine; compile it with a checkpointer to keep its states, without one for Studio."""
+def load_aside(node: Node) -> Node:
+    """Load the stage in a thread before the node plays: a server must not block, and its threads begin at any node."""
+
+    async def play(state: DialogueState, runtime: Runtime[DialogueSettings]) -> JSON:
+        await asyncio.to_thread(load_stage, settings_of(runtime))
+        return await node(state, runtime)
+
+    return play
+
+
+def build_graph(prepare: Callable[[Node], Node] = lambda node: node) -> Builder:
+    """Wire the state machine, its nodes prepared; compile it with a checkpointer to keep its states."""
     builder = StateGraph(DialogueState, context_schema=DialogueSettings, input_schema=DialogueInput)
-    builder.add_node("sampler", sampler)
-    builder.add_node("planner", planner)
-    builder.add_node("user", user)
-    builder.add_node("assistant", assistant)
-    builder.add_node("tool_simulator", tool_simulator)
-    builder.add_node("validator", validator)
+    builder.add_node("sampler", prepare(sampler))
+    builder.add_node("planner", prepare(planner))
+    builder.add_node("user", prepare(user))
+    builder.add_node("assistant", prepare(assistant))
+    builder.add_node("tool_simulator", prepare(tool_simulator))
+    builder.add_node("validator", prepare(validator))
     builder.add_edge(START, "sampler")
     builder.add_conditional_edges("sampler", after_sampler)
     builder.add_conditional_edges("planner", after_planner)
@@ -70,5 +93,5 @@ def build_graph() -> StateGraph[DialogueState, DialogueSettings, DialogueInput, 
     return builder
 
 
-graph = build_graph().compile(name="ToolFlow dialogue")
-"""The graph as LangGraph Studio runs it."""
+graph = build_graph(load_aside).compile(name="ToolFlow dialogue")
+"""The graph as LangGraph Studio runs it: with the server's checkpointer, and without holding up the server."""

@@ -172,6 +172,7 @@ def set_scene(state: DialogueState, settings: DialogueSettings, stage: Stage, me
         position=state["position"],
         world=state["world"],
         memory=state.get("memory", {}),
+        find_tools=stage.find_tools,
     )
 
 

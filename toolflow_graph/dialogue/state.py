@@ -6,9 +6,10 @@ from typing import Annotated, Any
 from langchain_core.messages import AnyMessage
 from langgraph.channels.delta import DeltaChannel
 from langgraph.graph.message import add_messages
+from pydantic import Field
 from typing_extensions import TypedDict  # pydantic reads the standard library's only from Python 3.12 on
 
-from toolflow_graph.types import JSON
+from toolflow_graph.types import JSON, Pattern
 
 __all__ = ["DialogueInput", "DialogueState"]
 
@@ -45,11 +46,20 @@ def keep_last_dict(_: JSON, writes: Sequence[JSON]) -> JSON:
     return dict(writes[-1])
 
 
+class MessagesChannel(DeltaChannel[list[AnyMessage]]):
+    """A delta channel whose schema names its items: Studio is told that they are chat messages, not bare objects."""
+
+    @property
+    def UpdateType(self) -> Any:  # noqa: N802 - LangGraph's name
+        """What a write is, as the schema of the state shows it."""
+        return list[AnyMessage]
+
+
 class DialogueInput(TypedDict, total=False):
     """What a dialogue may be started with; everything has a default, so that Studio can start it with nothing."""
 
-    index: int
-    patterns: list[str]
+    index: Annotated[int, Field(description="Which dialogue of the run: another index is another dialogue", ge=0)]
+    patterns: Annotated[list[Pattern], Field(description="Patterns of this dialogue, before those of the context")]
 
 
 class DialogueState(TypedDict, total=False):
@@ -61,7 +71,7 @@ class DialogueState(TypedDict, total=False):
     `usage` an entry per request to a model, `attempts` the answers of models that were refused.
     """
 
-    messages: Annotated[list[AnyMessage], DeltaChannel(merge_messages)]
+    messages: Annotated[list[AnyMessage], MessagesChannel(merge_messages)]
     index: int
     patterns: Annotated[list[str], DeltaChannel(keep_last_list)]
     drawn: Annotated[list[str], DeltaChannel(keep_last_list)]

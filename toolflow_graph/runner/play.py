@@ -16,7 +16,7 @@ from toolflow_graph.dataset import dialogue_id, record_of
 from toolflow_graph.dialogue.graph import step_limit
 from toolflow_graph.dialogue.stage import Stage
 from toolflow_graph.dialogue.state import DialogueInput, DialogueState
-from toolflow_graph.errors import ModelOutputError, PlanError, ToolflowError
+from toolflow_graph.errors import ContextLengthError, ModelOutputError, PlanError, ToolflowError
 from toolflow_graph.settings import DialogueSettings
 from toolflow_graph.types import DialogueRecord, Finding, Pattern
 
@@ -27,7 +27,7 @@ __all__ = ["Machine", "Player"]
 
 Machine = CompiledStateGraph[DialogueState, DialogueSettings, DialogueInput, DialogueState]
 
-_OF_THE_DIALOGUE = (ModelOutputError, PlanError)
+_OF_THE_DIALOGUE = (ModelOutputError, PlanError, ContextLengthError)
 _OF_THE_PLACE = (GraphDrained, ToolflowError, OSError, sqlite3.Error, MemoryError)
 
 
@@ -85,7 +85,8 @@ def _break_off(state: DialogueState, exc: Exception) -> DialogueState:
     frame = traceback.extract_tb(exc.__traceback__)[-1]
     message = f"{type(exc).__name__}: {exc}".removesuffix(": ")
     place = f"{Path(frame.filename).name}:{frame.lineno}"
-    finding = Finding(check="crash", message=f"{node + ': ' if node else ''}{message} ({place})")
+    check = "model_output" if isinstance(exc, ModelOutputError | ContextLengthError) else "crash"
+    finding = Finding(check=check, message=f"{node + ': ' if node else ''}{message} ({place})")
     return {**state, "findings": [*state.get("findings", []), finding.model_dump()], "verdict": "rejected"}
 
 

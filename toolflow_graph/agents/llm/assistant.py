@@ -32,17 +32,18 @@ class LLMAssistant:
         dialogue = to_openai_messages(scene.messages)
         instructions = fill_prompt("assistant", derive_rng(scene.seed, scene.index, "assistant prompt"))
         if await self.voices.client.calls_natively(model):
-            return await self._call_natively(model, instructions, dialogue, tools)
-        return await self._call_by_schema(scene, model, instructions, dialogue, tools)
+            return await self._call_natively(scene, instructions, dialogue, tools)
+        return await self._call_by_schema(scene, instructions, dialogue, tools)
 
     async def _call_natively(
-        self, model: str, instructions: str, dialogue: list[JSON], tools: Sequence[Tool]
+        self, scene: Scene, instructions: str, dialogue: list[JSON], tools: Sequence[Tool]
     ) -> AssistantTurn:
         head = {"role": "system", "content": f"{instructions}\n\n{dialogue[0]['content']}"}
         documents = [tool.to_openai() for tool in tools]
-        completion = await self.voices.client.complete(
+        completion = await self.voices.ask(
             "assistant",
-            model,
+            scene.seed,
+            scene.index,
             [head, *dialogue[1:]],
             tools=documents,
             check=lambda reply: check_reply(
@@ -53,7 +54,7 @@ class LLMAssistant:
         return AssistantTurn(completion.text, calls, aside=leave_aside("assistant", completion))
 
     async def _call_by_schema(
-        self, scene: Scene, model: str, instructions: str, dialogue: list[JSON], tools: Sequence[Tool]
+        self, scene: Scene, instructions: str, dialogue: list[JSON], tools: Sequence[Tool]
     ) -> AssistantTurn:
         documents = [tool.to_openai() for tool in tools]
         listed = f"Your tools, one JSON object a line:\n{describe_tools(tools, returns=False)}"
@@ -79,8 +80,13 @@ class LLMAssistant:
                 return "`arguments` must be a JSON object"
             return check_reply(dialogue, documents, draft.say, calls)
 
-        completion = await self.voices.client.complete(
-            "assistant", model, [head, *plain_turns(dialogue[1:])], schema=AssistantDraft, check=check
+        completion = await self.voices.ask(
+            "assistant",
+            scene.seed,
+            scene.index,
+            [head, *plain_turns(dialogue[1:])],
+            schema=AssistantDraft,
+            check=check,
         )
         calls = tuple(ToolCall(*call) for call in name_calls(completion.value))
         return AssistantTurn(completion.value.say.strip(), calls, aside=leave_aside("assistant", completion))

@@ -5,7 +5,7 @@ from datetime import datetime
 from toolflow_graph.agents.llm.drafts import RequestDraft, RequestsDraft, ScenarioDraft
 from toolflow_graph.agents.llm.setting import Voices, describe_tools, leave_aside, say_day
 from toolflow_graph.agents.place import place_of
-from toolflow_graph.agents.roles import Brief, Planning
+from toolflow_graph.agents.roles import Aside, Brief, Planning
 from toolflow_graph.prompts import fill_prompt, read_sections
 from toolflow_graph.types import JSON, DialoguePlan, PlannedRequest, Scenario
 
@@ -27,7 +27,6 @@ class LLMPlanner:
 
     async def plan(self, brief: Brief) -> Planning:
         """Return the plan; raises `ModelOutputError` when the model cannot be brought to write a valid one."""
-        model = self.voices.model("planner", brief.seed, brief.index)
         rng = brief.rng("planner")
         city, now = place_of(brief.seed, brief.index)
         date, time = say_day(now)
@@ -39,8 +38,13 @@ class LLMPlanner:
         wishes = f"The conversation will have to contain: {', '.join(patterns)}. Keep the tools that it takes for that."
         ask = fill_prompt("planner_scenario", rng, fewest="2", most=str(len(brief.tools)), wishes=wishes)
         messages: list[JSON] = [{"role": "system", "content": head}, {"role": "user", "content": ask}]
-        first = await self.voices.client.complete(
-            "planner", model, messages, schema=ScenarioDraft, check=lambda draft: check_scenario(draft, brief)
+        first = await self.voices.ask(
+            "planner",
+            brief.seed,
+            brief.index,
+            messages,
+            schema=ScenarioDraft,
+            check=lambda draft: check_scenario(draft, brief),
         )
         scenario: ScenarioDraft = first.value
         notes = read_sections("patterns")
@@ -56,16 +60,17 @@ class LLMPlanner:
             {"role": "assistant", "content": scenario.model_dump_json()},
             {"role": "user", "content": requests},
         ]
-        second = await self.voices.client.complete(
+        second = await self.voices.ask(
             "planner",
-            model,
+            brief.seed,
+            brief.index,
             messages,
             schema=RequestsDraft,
             check=lambda draft: check_requests(draft, scenario, brief),
         )
         plan = make_plan(scenario, second.value, now, city)
         one, other = leave_aside("planner", first), leave_aside("planner", second)
-        aside = type(one)((), one.usage + other.usage, one.attempts + other.attempts)
+        aside = Aside((), one.usage + other.usage, one.attempts + other.attempts)
         return Planning(plan, aside)
 
 

@@ -1,12 +1,14 @@
 """What all agents of the LLM cast share: the models of a dialogue, and the words for its day and tools."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from toolflow_graph.agents.roles import Aside, derive_rng
-from toolflow_graph.models import ChatClient, Completion
+from toolflow_graph.models import ChatClient, Completion, ModelSettings
+from toolflow_graph.models.settings import Role, draw_models
 from toolflow_graph.types import JSON, Tool
 
 __all__ = ["Voices", "describe_tools", "leave_aside", "say_day"]
@@ -14,14 +16,19 @@ __all__ = ["Voices", "describe_tools", "leave_aside", "say_day"]
 
 @dataclass(frozen=True)
 class Voices:
-    """The client and, for each role, the models of which every dialogue draws one with its seed."""
+    """The client, and the models of which every dialogue draws its own with its seed."""
 
     client: ChatClient
-    pools: Mapping[str, tuple[str, ...]]
+    settings: ModelSettings
 
-    def model(self, role: str, seed: int, index: int) -> str:
+    def model(self, role: Role, seed: int, index: int) -> str:
         """Return the model that plays a role in one dialogue."""
-        return derive_rng(seed, index, "model", role).choice(self.pools[role])
+        return draw_models(self.settings, derive_rng(seed, index, "models"))[role]
+
+    async def ask(self, role: Role, seed: int, index: int, messages: Sequence[JSON], **wanted: Any) -> Completion:
+        """Ask the model of a role; `wanted` is what `ChatClient.complete` takes besides."""
+        model = self.model(role, seed, index)
+        return await self.client.complete(role, model, messages, dialogue=f"{seed}-{index}", **wanted)
 
 
 def say_day(now: datetime) -> tuple[str, str]:
@@ -43,7 +50,8 @@ def describe_tools(tools: Iterable[Tool], *, returns: bool) -> str:
 def leave_aside(role: str, completion: Completion, memory: Iterable[JSON] = ()) -> Aside:
     """Return what a model's turn leaves besides its words."""
     usage = {"role": role, **completion.usage.model_dump(mode="json")}
-    attempts = tuple({"role": role, **attempt.model_dump(mode="json")} for attempt in completion.attempts)
     if completion.reasoning:
         usage["reasoning"] = completion.reasoning
+    *refused, _ = completion.attempts
+    attempts = tuple({"role": role, **attempt.model_dump(mode="json")} for attempt in refused)
     return Aside(tuple(memory), (usage,), attempts)

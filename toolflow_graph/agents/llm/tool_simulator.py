@@ -39,9 +39,10 @@ class LLMToolSimulator:
         fails = must_fail(scene)
         text = json.dumps(asked, ensure_ascii=False) + (f"\n{_FAILS}" if fails else "")
         message: JSON = {"role": "user", "content": text}
-        completion = await self.voices.client.complete(
+        completion = await self.voices.ask(
             "tool",
-            self.voices.model("tool", scene.seed, scene.index),
+            scene.seed,
+            scene.index,
             [self._head(scene), *scene.memory.get("tool", ()), message],
             schema=answer_schema(tool.returns),
             check=lambda answer: check_answer(answer, tool.returns, fails=fails),

@@ -24,9 +24,10 @@ class LLMUser:
         """Return the next user turn; raises `ModelOutputError` when the model cannot be brought to write one."""
         heard: JSON = {"role": "user", "content": _last_words(scene)}
         messages = [self._head(scene), *scene.memory.get("user", ()), heard]
-        completion = await self.voices.client.complete(
+        completion = await self.voices.ask(
             "user",
-            self.voices.model("user", scene.seed, scene.index),
+            scene.seed,
+            scene.index,
             messages,
             schema=UserDraft,
             check=lambda draft: check_turn(draft, scene),
