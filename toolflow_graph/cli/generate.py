@@ -171,7 +171,11 @@ def _read_settings(path: Path | None, assignments: list[str]) -> dict[str, Any]:
         key, sign, text = assignment.partition("=")
         if not sign:
             raise typer.BadParameter(f"--set {assignment!r}: write KEY=VALUE, for example --set max_turns=12")
-        values[key.strip()] = _parse_value(text.strip())
+        *tables, last = key.strip().split(".")
+        place = values
+        for table in tables:
+            place = place.setdefault(table, {})
+        place[last] = _parse_value(text.strip())
     return values
 
 
