@@ -4,12 +4,13 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv install demo test test-fast check format bench wheel constraints clean
+.PHONY: help venv install demo studio test test-fast check format bench wheel constraints clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
 RUN := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
+STUDIO := $(VENV)/.installed-studio
 
 # Pins hold for the build backend too. Without --no-compile, writing bytecode takes longer than the installation.
 PIP_INSTALL := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
@@ -17,6 +18,7 @@ PIP_INSTALL := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.t
 
 DEMO := runs/demo
 WORKERS ?= auto
+PORT ?= 2024
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 help: ## list the targets
@@ -30,6 +32,11 @@ install: $(DEV) ## everything to develop: the package (editable), pinned depende
 demo: $(RUN) ## set up, then write 20 dialogues into a fresh runs/demo (an older demo there is removed)
 	@rm -rf $(DEMO)
 	$(BIN)/toolflow generate --dialogues 20 --seed 7 --out $(DEMO)
+
+# Nothing is sent anywhere. Folders of tools are listed at every step, which the server would call blocking.
+studio: $(STUDIO) ## step through a dialogue in LangGraph Studio: docs/studio.md (PORT=..., 2024 by default)
+	LANGGRAPH_CLI_NO_ANALYTICS=1 LANGGRAPH_NO_VERSION_CHECK=true LANGSMITH_TRACING=false \
+		$(BIN)/langgraph dev --no-browser --port $(PORT) --n-jobs-per-worker 4 --allow-blocking $(ARGS)
 
 test: $(DEV) ## set up, then run all tests (ARGS='-k walk' adds options)
 	$(PYTEST) $(ARGS)
@@ -81,7 +88,12 @@ $(RUN): pyproject.toml constraints.txt | $(BIN)/pip
 	@$(PIP_INSTALL) --editable .
 	@touch $@
 
+$(STUDIO): pyproject.toml constraints.txt | $(BIN)/pip
+	@echo "installing the package, its pinned dependencies and LangGraph's development server into $(VENV)"
+	@$(PIP_INSTALL) --editable '.[studio]'
+	@touch $(RUN) $@
+
 $(DEV): pyproject.toml constraints.txt | $(BIN)/pip
 	@echo "installing the package, its pinned dependencies and the development tools into $(VENV)"
 	@$(PIP_INSTALL) --editable '.[dev]'
-	@touch $(RUN) $@
+	@touch $(RUN) $(STUDIO) $@

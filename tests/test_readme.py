@@ -11,7 +11,7 @@ from toolflow_graph import generate
 from toolflow_graph.settings import parse_settings
 
 README = Path(__file__).parent.parent / "README.md"
-SHOWN = 8
+SHOWN = 1
 """Index of the dialogue in the excerpt, among the demo's twenty."""
 
 LONGEST = 150

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic.json_schema import SkipJsonSchema
 
 from toolflow_graph.errors import SettingsError
-from toolflow_graph.models.settings import ModelSettings
+from toolflow_graph.models.settings import DEFAULT_KEY_ENV, ModelSettings, model_options
 from toolflow_graph.types import Pattern
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "DialogueSettings",
     "MixEntry",
     "RunSettings",
+    "StudioSettings",
     "apportion",
     "assign_patterns",
     "load_settings",
@@ -91,10 +92,7 @@ class DialogueSettings(BaseModel):
     patterns: tuple[Pattern, ...] = Field(
         default=(), description="Patterns of the dialogue; empty to draw them from the mix"
     )
-    # Not in the schema, so not in Studio's form: it says what a run consists of, and one dialogue has `patterns`.
-    mix: SkipJsonSchema[tuple[MixEntry, ...]] = Field(
-        default=DEFAULT_MIX, description="Kinds of dialogue and their shares"
-    )
+    mix: tuple[MixEntry, ...] = Field(default=DEFAULT_MIX, description="Kinds of dialogue and their shares")
 
     @field_validator("catalog", mode="after")
     @classmethod
@@ -108,6 +106,31 @@ class DialogueSettings(BaseModel):
         if not self.mix:
             raise ValueError("mix is empty; give at least one entry")
         return self
+
+
+class StudioSettings(DialogueSettings):
+    """A dialogue's settings as LangGraph Studio's form has them: flat, the models named as on the command line.
+
+    What is nested is not in the schema: `models` is gathered from the flat fields, and for `mix`, which says what
+    a run consists of, one dialogue has `patterns`.
+    """
+
+    models: SkipJsonSchema[ModelSettings] = Field(default=ModelSettings())
+    mix: SkipJsonSchema[tuple[MixEntry, ...]] = Field(default=DEFAULT_MIX)
+    model: str = Field(default="", description="For the LLM cast: model of all roles, or a pool `a,b,c` to draw from")
+    planner_model: str = Field(default="", description="Model or pool of the planner, if another")
+    user_model: str = Field(default="", description="Model or pool of the user, if another")
+    assistant_model: str = Field(default="", description="Model or pool of the assistant, if another")
+    tool_model: str = Field(default="", description="Model or pool of the tool simulator, if another")
+    base_url: str = Field(default="", description="OpenAI-compatible endpoint; empty for the OpenAI API")
+    key_env: str = Field(default=DEFAULT_KEY_ENV, description="Environment variable of the server with the API key")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_models(cls, values: dict[str, Any]) -> dict[str, Any]:
+        flat = ("model", "planner_model", "user_model", "assistant_model", "tool_model", "base_url", "key_env")
+        given = {name: values[name] for name in flat if values.get(name)}
+        return {**values, "models": model_options(**given)} if given else values
 
 
 class RunSettings(DialogueSettings):

@@ -190,7 +190,7 @@ class TurnLabel(Record):
 class DialogueRecord(Record):
     """One line of `dialogues.jsonl`: the dialogue in OpenAI terms, and everything that made it.
 
-    `usage` counts turns, messages and calls; `spent` has an entry per turn of a model (role, tokens, US dollars,
+    `usage` counts turns, messages and calls; `spent` has an entry per turn of a model (agent, tokens, US dollars,
     reasoning), `attempts` the answers of models that were refused, with the reason.
     """
 

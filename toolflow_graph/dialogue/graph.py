@@ -12,12 +12,12 @@ from typing import Literal, Protocol
 
 from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.graph import END, START, StateGraph
-from langgraph.runtime import Runtime
+from langgraph.runtime import Runtime, get_runtime
 
 from toolflow_graph.dialogue.nodes import assistant, planner, sampler, settings_of, tool_simulator, user, validator
 from toolflow_graph.dialogue.stage import load_stage
 from toolflow_graph.dialogue.state import DialogueInput, DialogueState
-from toolflow_graph.settings import DialogueSettings
+from toolflow_graph.settings import DialogueSettings, StudioSettings
 from toolflow_graph.types import JSON
 
 __all__ = ["build_graph", "graph", "step_limit"]
@@ -59,6 +59,14 @@ async def after_assistant(
     return "user" if turns < settings_of(runtime).max_turns else "validator"
 
 
+async def route_assistant(state: DialogueState) -> Literal["tool_simulator", "user", "validator"]:
+    """Route as `after_assistant` says; by the default turn limit where a state is edited.
+
+    LangGraph routes on `update_state` too, and has no runtime there: an edge that takes one makes the edit fail.
+    """
+    return await after_assistant(state, get_runtime(DialogueSettings) or Runtime())
+
+
 def step_limit(settings: DialogueSettings) -> int:
     """Return LangGraph's recursion limit for a dialogue: far above what its turn limit can need."""
     return 20 + 10 * settings.max_turns
@@ -74,9 +82,11 @@ def load_aside(node: Node) -> Node:
     return play
 
 
-def build_graph(prepare: Callable[[Node], Node] = lambda node: node) -> Builder:
+def build_graph(
+    settings: type[DialogueSettings] = DialogueSettings, prepare: Callable[[Node], Node] = lambda node: node
+) -> Builder:
     """Wire the state machine, its nodes prepared; compile it with a checkpointer to keep its states."""
-    builder = StateGraph(DialogueState, context_schema=DialogueSettings, input_schema=DialogueInput)
+    builder = StateGraph(DialogueState, context_schema=settings, input_schema=DialogueInput)
     builder.add_node("sampler", prepare(sampler))
     builder.add_node("planner", prepare(planner))
     builder.add_node("user", prepare(user))
@@ -87,11 +97,11 @@ def build_graph(prepare: Callable[[Node], Node] = lambda node: node) -> Builder:
     builder.add_conditional_edges("sampler", after_sampler)
     builder.add_conditional_edges("planner", after_planner)
     builder.add_conditional_edges("user", after_user)
-    builder.add_conditional_edges("assistant", after_assistant)
+    builder.add_conditional_edges("assistant", route_assistant)
     builder.add_edge("tool_simulator", "assistant")
     builder.add_edge("validator", END)
     return builder
 
 
-graph = build_graph(load_aside).compile(name="ToolFlow dialogue")
+graph = build_graph(StudioSettings, load_aside).compile(name="ToolFlow dialogue")
 """The graph as LangGraph Studio runs it: with the server's checkpointer, and without holding up the server."""

@@ -181,19 +181,29 @@ class Pool:
         days = {span // 86400 for span in self.spans if span >= 86400}
         return any(abs((w - d).days) in days and w.year > 1000 < d.year for w in wanted for d in self.dates)
 
-    def has_time(self, values: Iterable[int]) -> bool:
-        """Tell whether any reading of a time was shown, or lies a shown length of time from one that was."""
+    def has_time(self, values: Iterable[int], *, hedged: bool = False) -> bool:
+        """Tell whether any reading of a time was shown, or lies a shown length of time from one that was.
+
+        What was added up may be told a few minutes off ("half past seven" for 19:29), and more when it is hedged.
+        """
         wanted = set(values)
         if wanted & self.times:
             return True
         minutes = {span // 60 for span in self.spans if 60 <= span < 86400}
-        return any(abs(w - t) in minutes for w in wanted for t in self.times)
+        slack = _CLOCK_SLACK * (4 if hedged else 1)
+        return any(abs(abs(w - t) - m) <= slack for w in wanted for t in self.times for m in minutes)
+
+    def has_difference(self, values: Iterable[Decimal], *, hedged: bool) -> bool:
+        """Tell whether a number is the difference of any two amounts that were shown; asked only of comparisons."""
+        slack = Decimal(1) if hedged else Decimal("0.005")
+        amounts = list(self.amounts)[:_COMPARED]
+        return any(abs(abs(a - b) - value) <= slack for value in values for a in amounts for b in amounts if a != b)
 
     def has_duration(self, seconds: Decimal, *, hedged: bool) -> bool:
         """Tell whether a length of time was shown in any unit, or lies between two times or dates that were."""
-        if int(seconds) in self.spans:
-            return True
         slack = seconds * _HEDGE if hedged else Decimal(0)
+        if any(abs(span - seconds) <= slack for span in self.spans):
+            return True
         gaps = {abs(a - b) * 60 for a in self.times for b in self.times if a != b} if len(self.times) <= 40 else set()
         if len(self.dates) <= 40:
             gaps |= {abs((a - b).days) * 86400 for a in self.dates for b in self.dates if a != b}
@@ -202,6 +212,11 @@ class Pool:
 
 _LIMITS_OF: dict[int, tuple[JSON, frozenset[Decimal], tuple[str, ...]]] = {}
 _KEPT = 20000
+_CLOCK_SLACK = 5
+"""Minutes by which a time that was worked out may be rounded."""
+
+_COMPARED = 60
+"""Amounts among which a difference is looked for."""
 
 
 def _limits(tool: JSON) -> tuple[frozenset[Decimal], tuple[str, ...]]:

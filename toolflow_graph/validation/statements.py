@@ -1,7 +1,7 @@
 """Unfounded statements: figures, dates, times, codes and addresses that the assistant cannot know."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 
@@ -87,6 +87,7 @@ def _find(text: str, reading: Reading, pool: Pool) -> Iterator[str]:
     taken: list[tuple[int, int]] = []
     yield from _find_codes(text, reading, pool, taken)
     yield from _find_moments(reading, pool, taken)
+    yield from _find_times(reading, pool, taken)
     yield from _find_durations(reading, pool, taken)
     yield from _find_numbers(text, reading, pool, taken)
 
@@ -119,7 +120,11 @@ def _find_numbers(text: str, reading: Reading, pool: Pool, taken: list[tuple[int
         inside = [m for m in hours if m.start < mention.end and mention.start < m.end]
         if inside and pool.has_time(v for m in inside for v in m.values if isinstance(v, int)):
             continue
-        if not pool.has_number(values, hedged=_is_hedged(folded, mention), share=mention.kind == "percent"):
+        hedged = _is_hedged(folded, mention)
+        if pool.has_number(values, hedged=hedged, share=mention.kind == "percent"):
+            continue
+        around = folded[max(0, mention.start - 25) : mention.end + 25]
+        if not (_COMPARES.search(around) and pool.has_difference(values, hedged=hedged)):
             yield folded[mention.start : mention.end].strip()
 
 
@@ -144,15 +149,40 @@ def _find_moments(reading: Reading, pool: Pool, taken: list[tuple[int, int]]) ->
         taken.append((start, end))
         words = folded[start:end].strip()
         inside = any(s <= start < e and (s, e) != (start, end) for s, e in days)
-        if pool.today in values or inside or _IDIOMS.match(words.removeprefix("in ")):
+        if inside or _is_weekday_of_next(start, end, values, days, pool):
+            continue
+        if pool.today in values or _IDIOMS.match(words.removeprefix("in ")):
             continue
         if not pool.has_date(values) and not pool.has_verbatim(words):
             yield words
+
+
+def _find_times(reading: Reading, pool: Pool, taken: list[tuple[int, int]]) -> Iterator[str]:
+    folded = reading.folded
     for mention in reading.timed:
         if mention.kind == "time":
             taken.append((mention.start, mention.end))
-            if not pool.has_time(v for v in mention.values if isinstance(v, int)):
+            told = [v for v in mention.values if isinstance(v, int)]
+            if not pool.has_time(told, hedged=_is_hedged(folded, mention)):
                 yield folded[mention.start : mention.end].strip()
+
+
+def _is_weekday_of_next(
+    start: int, end: int, values: list[date], days: Mapping[tuple[int, int], list[date]], pool: Pool
+) -> bool:
+    """Tell whether a weekday only names the day of the date that follows it: "Thursday, 19 February"."""
+    for (other, _), dates in days.items():
+        if 0 <= other - end <= _WEEKDAY_GAP and other != start and pool.has_date(dates):
+            return bool({d.weekday() for d in dates if d.year >= _FIRST_YEAR} & {v.weekday() for v in values})
+    return False
+
+
+_WEEKDAY_GAP = 6
+_FIRST_YEAR = 1000
+_COMPARES = re.compile(
+    r"\b(?:more|less|fewer|cheaper|dearer|longer|shorter|later|earlier|above|below|over|under|short|left|extra|ahead|"
+    r"difference|saves?|saving|up|down)\b"
+)
 
 
 def _find_durations(reading: Reading, pool: Pool, taken: list[tuple[int, int]]) -> Iterator[str]:
@@ -173,4 +203,4 @@ def _find_durations(reading: Reading, pool: Pool, taken: list[tuple[int, int]]) 
 
 
 def _is_hedged(folded: str, mention: Mention) -> bool:
-    return _HEDGES.search(folded[max(0, mention.start - 20) : mention.start]) is not None
+    return _HEDGES.search(folded[max(0, mention.start - 40) : mention.start]) is not None

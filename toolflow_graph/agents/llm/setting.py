@@ -49,9 +49,9 @@ def describe_tools(tools: Iterable[Tool], *, returns: bool) -> str:
 
 def leave_aside(role: str, completion: Completion, memory: Iterable[JSON] = ()) -> Aside:
     """Return what a model's turn leaves besides its words."""
-    usage = {"role": role, **completion.usage.model_dump(mode="json")}
+    usage = {"agent": role, **completion.usage.model_dump(mode="json")}
     if completion.reasoning:
         usage["reasoning"] = completion.reasoning
     *refused, _ = completion.attempts
-    attempts = tuple({"role": role, **attempt.model_dump(mode="json")} for attempt in refused)
+    attempts = tuple({"agent": role, **attempt.model_dump(mode="json")} for attempt in refused)
     return Aside(tuple(memory), (usage,), attempts)

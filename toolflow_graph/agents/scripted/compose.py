@@ -19,23 +19,6 @@ from toolflow_graph.types import JSON, ErrorPhrasing, Pattern, PlannedRequest, T
 
 __all__ = ["Composer"]
 
-_CONNECTIVES = (
-    "And",
-    "Also,",
-    "Plus,",
-    "Then",
-    "Oh, and",
-    "And while you're at it,",
-    "On top of that,",
-    "At the same time,",
-    "And one more thing:",
-    "Apart from that,",
-    "And then",
-    "Along with that,",
-    "Besides that,",
-    "And separately,",
-)
-
 
 class Composer:
     """Collects the calls and acts of one dialogue; values that were said are kept for later requests."""
@@ -189,7 +172,7 @@ class Composer:
             if number and step.twice:
                 parts.append(self._vary(tool, call, calls[0]))
                 continue
-            lead = self._fresh_line(_CONNECTIVES) if number else ""
+            lead = self._fresh_line(bank("connectives")) if number else ""
             parts.append(self._request(tool, call, step.links.get(tool.name, []), lead=lead))
         self._user(parts)
         self._call(calls)
@@ -203,7 +186,7 @@ class Composer:
         parameter = self.rng.choice(options or changeable(tool))
         arguments[parameter] = self.facts.other(tool, parameter, arguments)
         self.calls[call]["arguments"] = arguments
-        frame = self.rng.choice(_AGAIN)
+        frame = self.rng.choice(bank("again"))
         return {"kind": "again", "call": call, "parameter": parameter, "frame": frame}
 
     def _compose_chain(self, step: Step) -> None:
@@ -220,7 +203,7 @@ class Composer:
         parts = [*self._lead(step.patterns), self._request(head, first)]
         self.made[head.name] = first
         call = self._new_call(second, {})
-        parts.append(self._request(second, call, links, lead=self._fresh_line(_CONNECTIVES)))
+        parts.append(self._request(second, call, links, lead=self._fresh_line(bank("connectives"))))
         self._user(parts)
         self._call([first])
         self._call([call])
@@ -294,8 +277,8 @@ class Composer:
             self._assistant([acts.say(self._fresh_line(bank("retry_told"))), acts.answer(again)])
             return again, False
         if roll < 0.75:
-            self._assistant([told, acts.say(self._fresh_line(_OFFERS_RETRY))])
-            self._user([acts.say(self._fresh_line(_ACCEPTS_RETRY))])
+            self._assistant([told, acts.say(self._fresh_line(bank("offers_retry")))])
+            self._user([acts.say(self._fresh_line(bank("accepts_retry")))])
             self._call([again])
             self._assistant([acts.answer(again)])
             return again, False
@@ -455,45 +438,3 @@ _APOLOGY = re.compile(
     r"(?:sorry|no\b|actually|wait|oops|on second|hang on|hold on|ah|oh|hm|my mistake|correction)", re.IGNORECASE
 )
 _AFTER_CHOICE = ("", "", "", "", "", "So", "And", "Then", "Now")
-_AGAIN = (
-    "And the same for {value}.",
-    "Same thing for {value}, please.",
-    "And for {value} as well.",
-    "I need that for {value} too.",
-    "Do {value} as well.",
-    "{value} too, please.",
-    "Then the same again with {value}.",
-    "And once more with {value} instead.",
-    "Could you do {value} at the same time?",
-    "While you're there, {value} as well.",
-    "And what about {value}?",
-)
-_OFFERS_RETRY = (
-    "Shall I try once more?",
-    "Do you want me to give it another go?",
-    "I can try again right away if you like.",
-    "Should I have another try?",
-    "Want me to run it again?",
-    "I could repeat it now, if that's all right.",
-    "Would you like another attempt?",
-    "Shall we see whether it works the second time?",
-    "I'm happy to try it again straight away.",
-    "Say the word and I'll retry.",
-)
-_ACCEPTS_RETRY = (
-    "Yes, try again.",
-    "Please do.",
-    "Go on then.",
-    "Yes please, one more time.",
-    "Sure, give it another go.",
-    "Yeah, maybe it works now.",
-    "OK, once more.",
-    "Try it again, please.",
-    "Yes, I'd rather have it done now.",
-    "Why not, go ahead.",
-    "Do, I'm not in a hurry.",
-    "Right, second time lucky.",
-    "Of course, try it.",
-    "Mm, yes, have another try.",
-    "Yes. If it fails again I'll wait.",
-)

@@ -32,6 +32,10 @@ _HIGH = frozenset(("max", "maximum", "before", "latest", "until"))
 _TEXT: JSON = {"type": "string"}
 
 
+_LEFT_OUT = 0.25
+"""How often an optional field of a result is missing."""
+
+
 class Imagination:
     """Makes up one result: arguments are echoed, known objects recalled, the rest drawn from the schema."""
 
@@ -83,8 +87,10 @@ class Imagination:
         fixed: set[str] = set()
         self.siblings = {word for name in schema.get("properties", {}) for word in words_of(name)}
         for name, part in schema.get("properties", {}).items():
-            if name not in schema.get("required", ()) and self.rng.random() < 0.25:
-                continue
+            if name not in schema.get("required", ()):
+                unset = top and name not in known and name in self.tool.parameters.get("properties", {})
+                if unset or self.rng.random() < _LEFT_OUT:  # what nobody has set is not made up
+                    continue
             if name in known and _fits(part, known[name]):
                 content[name] = known[name]
                 fixed.add(name)

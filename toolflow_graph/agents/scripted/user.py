@@ -94,18 +94,18 @@ class _Voice:
         tool = self.agenda.tool(call)
         items = next(v for v in result.values() if isinstance(v, list) and v and isinstance(v[0], dict))
         if len(items) == 1:
-            return self.rng.choice(_ONLY_ONE)
+            return self.rng.choice(bank("only_one"))
         phrasings = tool.phrasings
         frames = phrasings.picks if phrasings is not None else ()
         place = self.agenda.choice(call, len(items))
         if frames and self.rng.random() < 0.75:
             words = self._point(self.agenda.wording(call, self.rng), frames, item, items, result, call)
             if words is not None:
-                self.source = self.rng.choice(_MEANT if part.get("means") else _PICKS)
+                self.source = self.rng.choice(bank("meant") if part.get("means") else bank("picks"))
                 return tidy(self.source.replace("{pick}", words))
         if part.get("means"):
             nth = "last" if place == len(items) - 1 else ("first", "second", "third", "fourth")[min(place, 3)]
-            self.source = self.rng.choice(_MEANT_NTH)
+            self.source = self.rng.choice(bank("meant_nth"))
             return self.source.replace("{nth}", nth)
         if place == 0:
             return self.rng.choice(bank("picks_by_order", "first"))
@@ -113,7 +113,7 @@ class _Voice:
             return self.rng.choice(bank("picks_by_order", "last"))
         if place == 1:
             return self.rng.choice(bank("picks_by_order", "second"))
-        return self.rng.choice(_THIRD)
+        return self.rng.choice(bank("third"))
 
     def _point(
         self, wording: Wording, frames: tuple[str, ...], item: JSON, items: list[JSON], result: JSON, call: int
@@ -140,7 +140,7 @@ class _Voice:
         kind = kind_of(name, schema)
         words = self._words(call, name, value, schema)
         if kind == "boolean":
-            return self.rng.choice(_YES if value else _NO)
+            return self.rng.choice(bank("yes") if value else bank("no"))
         self.source = value_bank(kind, self.rng)
         return tidy(self.source.replace("{value}", words).replace("{name}", name.replace("_", " ")))
 
@@ -172,115 +172,7 @@ class _Voice:
         )
 
 
-_ONLY_ONE = (
-    "That one's fine.",
-    "That'll do.",
-    "Good, let's use that one.",
-    "OK, that's the one.",
-    "That works.",
-    "Yes, that's it.",
-    "Right, that's the one I mean.",
-    "Fine by me.",
-    "Great, I'll go with that.",
-    "Then that one it is.",
-)
-_THIRD = (
-    "The third one.",
-    "Number three, please.",
-    "I'd take the third.",
-    "Let's do the third one.",
-    "Third one sounds right.",
-    "The third on that list.",
-    "I'm leaning towards the third.",
-    "Go for number three.",
-)
-_PICKS = (
-    "{pick}, please.",
-    "{pick} then.",
-    "Let's go with {pick}.",
-    "I'll take {pick}.",
-    "I'd go for {pick}.",
-    "{pick} sounds right.",
-    "{pick} it is.",
-    "I like the look of {pick}.",
-    "{pick} is the one I want.",
-    "OK, {pick}.",
-    "Hm, {pick} I think.",
-    "Then {pick}, please.",
-    "Definitely {pick}.",
-    "{pick} will do.",
-    "I think {pick} suits me best.",
-    "Good, {pick} then.",
-    "I was thinking of {pick}.",
-    "It's {pick} I'm after.",
-    "{pick}, I'd say.",
-    "Right, {pick}.",
-    "We'd want {pick}.",
-    "{pick} looks best to me.",
-    "Probably {pick}.",
-    "Ah, {pick}, that's the one.",
-    "So {pick}.",
-    "My pick is {pick}.",
-    "Can't go wrong with {pick}.",
-    "Of those, {pick}.",
-    "{pick} would be good.",
-    "Mm, {pick} for me.",
-)
-_MEANT = (
-    "I mean {pick}.",
-    "It's about {pick}.",
-    "{pick} is the one I mean.",
-    "It's {pick} that matters to me.",
-    "{pick}, that is.",
-    "For {pick}, then.",
-    "I'm talking about {pick}.",
-    "The one in question is {pick}.",
-    "That's about {pick}.",
-    "Right, {pick}.",
-    "Let's look at {pick}.",
-    "OK, {pick}.",
-    "Take {pick}.",
-    "So, {pick}.",
-    "I was after {pick}.",
-    "Ah yes, {pick}.",
-)
-_MEANT_NTH = (
-    "I mean the {nth} one.",
-    "It's the {nth} one I mean.",
-    "It's about the {nth} of those.",
-    "The {nth} one, I mean.",
-    "Take the {nth} one.",
-    "The {nth} on that list.",
-    "Let's look at the {nth}.",
-    "I was after the {nth} one.",
-    "That would be the {nth}.",
-    "Right, the {nth} one.",
-    "The {nth}, that's the one in question.",
-    "For the {nth} one.",
-    "OK, the {nth} of them.",
-    "I'm talking about the {nth}.",
-)
 _LIGHT = frozenset(("So", "And", "Then", "Now"))
 _STARTS_ON = re.compile(
     r"(?:so|and|then|now|right|ok|okay|oh|well|but|also|plus|if|since|as|because|before)\b", re.IGNORECASE
-)
-_YES = (
-    "Yes, please.",
-    "Yes.",
-    "Please do, yes.",
-    "Yes, that would be good.",
-    "Yep.",
-    "Yes, I'd like that.",
-    "I would, yes.",
-    "Right, yes.",
-)
-_NO = (
-    "No, no need.",
-    "No, thanks.",
-    "Not this time.",
-    "No, leave that.",
-    "Nope.",
-    "I'd rather not.",
-    "No, it's fine without.",
-    "Rather no.",
 )
