@@ -159,12 +159,16 @@ def _find_moments(reading: Reading, pool: Pool, taken: list[tuple[int, int]]) ->
 
 def _find_times(reading: Reading, pool: Pool, taken: list[tuple[int, int]]) -> Iterator[str]:
     folded = reading.folded
-    for mention in reading.timed:
-        if mention.kind == "time":
-            taken.append((mention.start, mention.end))
-            told = [v for v in mention.values if isinstance(v, int)]
-            if not pool.has_time(told, hedged=_is_hedged(folded, mention)):
-                yield folded[mention.start : mention.end].strip()
+    founded: list[Mention] = []
+    doubtful: list[Mention] = []
+    for mention in (m for m in reading.timed if m.kind == "time"):
+        taken.append((mention.start, mention.end))
+        told = [v for v in mention.values if isinstance(v, int)]
+        known = pool.has_time(told, hedged=_is_hedged(folded, mention))
+        (founded if known else doubtful).append(mention)
+    for mention in doubtful:  # "seven this evening" is only the end of "half past seven this evening"
+        if not any(m.start < mention.end and mention.start < m.end for m in founded):
+            yield folded[mention.start : mention.end].strip()
 
 
 def _is_weekday_of_next(
