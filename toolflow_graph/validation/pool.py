@@ -184,13 +184,13 @@ class Pool:
     def has_time(self, values: Iterable[int], *, hedged: bool = False) -> bool:
         """Tell whether any reading of a time was shown, or lies a shown length of time from one that was.
 
-        What was added up may be told a few minutes off ("half past seven" for 19:29), and more when it is hedged.
+        What was added up may be told a minute off ("half past seven" for 19:29), and more when it is hedged.
         """
         wanted = set(values)
         if wanted & self.times:
             return True
         minutes = {span // 60 for span in self.spans if 60 <= span < 86400}
-        slack = _CLOCK_SLACK * (4 if hedged else 1)
+        slack = _HEDGED_CLOCK_SLACK if hedged else _CLOCK_SLACK
         return any(abs(abs(w - t) - m) <= slack for w in wanted for t in self.times for m in minutes)
 
     def has_difference(self, values: Iterable[Decimal], *, hedged: bool) -> bool:
@@ -212,8 +212,8 @@ class Pool:
 
 _LIMITS_OF: dict[int, tuple[JSON, frozenset[Decimal], tuple[str, ...]]] = {}
 _KEPT = 20000
-_CLOCK_SLACK = 5
-"""Minutes by which a time that was worked out may be rounded."""
+_CLOCK_SLACK, _HEDGED_CLOCK_SLACK = 1, 20
+"""Minutes by which a time that was worked out may be rounded, plainly and with a word such as "about"."""
 
 _COMPARED = 60
 """Amounts among which a difference is looked for."""
