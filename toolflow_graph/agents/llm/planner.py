@@ -35,7 +35,8 @@ class LLMPlanner:
             "planner", rng, date=date, time=time, city=city, tools=describe_tools(brief.tools.values(), returns=True)
         )
         patterns = sorted(brief.patterns)
-        wishes = f"The conversation will have to contain: {', '.join(patterns)}. Keep the tools that it takes for that."
+        notes = read_sections("patterns")
+        wishes = "\n".join(f"- {name}: {notes[name]}" for name in patterns)
         ask = fill_prompt("planner_scenario", rng, fewest="2", most=str(len(brief.tools)), wishes=wishes)
         messages: list[JSON] = [{"role": "system", "content": head}, {"role": "user", "content": ask}]
         first = await self.voices.ask(
@@ -47,14 +48,12 @@ class LLMPlanner:
             check=lambda draft: check_scenario(draft, brief),
         )
         scenario: ScenarioDraft = first.value
-        notes = read_sections("patterns")
         requests = fill_prompt(
             "planner_requests",
             rng,
             fewest=str(max(fewest, len(patterns) - 2, 1)),
             most=str(max(most, len(patterns))),
             patterns=", ".join(patterns),
-            pattern_notes="\n".join(f"- {name}: {notes[name]}" for name in patterns),
         )
         messages += [
             {"role": "assistant", "content": scenario.model_dump_json()},

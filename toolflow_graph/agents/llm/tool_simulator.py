@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-from jsonschema import Draft202012Validator
 from langchain_core.messages import ToolMessage
 
 from toolflow_graph.agents.llm.setting import Voices, describe_tools, leave_aside, say_day
@@ -11,6 +10,7 @@ from toolflow_graph.agents.roles import Scene, ToolCall, ToolResult, derive_rng
 from toolflow_graph.agents.search_tools import SEARCH_TOOLS, document_tools
 from toolflow_graph.prompts import fill_prompt
 from toolflow_graph.types import JSON
+from toolflow_graph.validation.schemas import schema_errors
 
 __all__ = ["LLMToolSimulator"]
 
@@ -65,8 +65,16 @@ class LLMToolSimulator:
             time=time,
             city=scene.plan.scenario.city,
             tools=describe_tools(tools, returns=True),
+            facts=list_facts(scene),
         )
         return {"role": "system", "content": text}
+
+
+def list_facts(scene: Scene) -> str:
+    """Return what the plan says of the person and what they know, so that results do not contradict it."""
+    scenario = scene.plan.scenario
+    known = {f"{what}: {value}" for request in scene.plan.requests for what, value in request.known.items()}
+    return "\n".join((f"- {scenario.persona}", f"- {scenario.situation}", *(f"- {fact}" for fact in sorted(known))))
 
 
 def must_fail(scene: Scene) -> bool:
@@ -104,5 +112,5 @@ def check_answer(answer: Any, returns: JSON, *, fails: bool) -> str | None:
     result = answer.get("result")
     if not isinstance(result, dict):
         return "`failed` is false, so `result` must be the object that the tool returns"
-    error = next(iter(Draft202012Validator(returns).iter_errors(result)), None)
-    return None if error is None else f"`result` at {error.json_path}: {error.message}"
+    errors = schema_errors(returns, result)
+    return "; ".join(f"`result.{path}`: {told}" if path else f"`result`: {told}" for path, told in errors) or None

@@ -22,6 +22,8 @@ class LLMUser:
 
     async def speak(self, scene: Scene) -> UserTurn:
         """Return the next user turn; raises `ModelOutputError` when the model cannot be brought to write one."""
+        if scene.position > 0:  # the last word was said
+            return UserTurn(None, scene.request, scene.position)
         heard: JSON = {"role": "user", "content": _last_words(scene)}
         messages = [self._head(scene), *scene.memory.get("user", ()), heard]
         completion = await self.voices.ask(
@@ -40,12 +42,8 @@ class LLMUser:
         return UserTurn(draft.text.strip(), request, aside=aside)
 
     def _leave(self, draft: UserDraft, scene: Scene, aside: Aside) -> UserTurn:
-        """Say a last word, unless it was said already or there is none."""
-        last = len(scene.plan.requests) - 1
-        ended_before = scene.position > 0
-        if draft.text.strip() and not ended_before:
-            return UserTurn(draft.text.strip(), last, position=1, aside=aside)
-        return UserTurn(None, last, position=1, aside=aside)
+        """Say a last word, if there is one; the assistant answers it, and that is the end."""
+        return UserTurn(draft.text.strip() or None, len(scene.plan.requests) - 1, position=1, aside=aside)
 
     def _head(self, scene: Scene) -> JSON:
         plan = scene.plan
