@@ -76,7 +76,10 @@ def say(
             for key, part in value.items()
             if not (key == "currency" and amounts)
         ]
-        return ", ".join(dict.fromkeys(s for s in said if s)) or "nothing"
+        told = list(dict.fromkeys(s for s in said if s))
+        moments = [part for part in value.values() if isinstance(part, str) and parse_moment(part) is not None]
+        spans = len(moments) == len(told) == _ENDS  # "Sunday, 27 October" would be one day, not two
+        return (" to " if spans else ", ").join(told) or "nothing"
     items = schema.get("items")
     part = items if isinstance(items, dict) else {}
     singular = name[:-1] if name.endswith("s") and not name.endswith("ss") else name
@@ -87,6 +90,10 @@ def say(
             for item in value
         ]
     )
+
+
+_ENDS = 2
+"""Moments of a span: its first and its last."""
 
 
 def join_words(parts: list[str]) -> str:

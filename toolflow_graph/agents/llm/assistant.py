@@ -51,13 +51,14 @@ class LLMAssistant:
             ),
         )
         calls = tuple(ToolCall(call.id, call.name, call.arguments) for call in completion.calls)
-        return AssistantTurn(completion.text, calls, aside=leave_aside("assistant", completion))
+        return AssistantTurn(completion.text, calls, scene.position, leave_aside("assistant", completion))
 
     async def _call_by_schema(
         self, scene: Scene, instructions: str, dialogue: list[JSON], tools: Sequence[Tool]
     ) -> AssistantTurn:
         documents = [tool.to_openai() for tool in tools]
-        listed = f"Your tools, one JSON object a line:\n{describe_tools(tools, returns=False)}"
+        offered = tools[: len(scene.offered)]  # those found since stand in the results; the head never changes
+        listed = f"Your tools, one JSON object a line:\n{describe_tools(offered, returns=False)}"
         form = (
             "Answer with one JSON object: "
             '{"say": "words to the person, or empty", "calls": [{"name": …, "arguments": "{…}"}]}.'
@@ -89,7 +90,7 @@ class LLMAssistant:
             check=check,
         )
         calls = tuple(ToolCall(*call) for call in name_calls(completion.value))
-        return AssistantTurn(completion.value.say.strip(), calls, aside=leave_aside("assistant", completion))
+        return AssistantTurn(completion.value.say.strip(), calls, scene.position, leave_aside("assistant", completion))
 
 
 def plain_turns(dialogue: Sequence[JSON]) -> list[JSON]:
