@@ -18,7 +18,7 @@ _SMALL_TALK = frozenset({"chitchat", "irrelevant"})
 _HEDGES = re.compile(
     r"\b(?:about|around|nearly|almost|roughly|approximately|approx|some|less than|more than|over|under|up to|"
     r"just under|just over|at least|at most|close to|well over|a good|a bit|within|barely|not quite|"
-    r"little)\s(?:the |a )?$|~\s?$"
+    r"little|(?:shortly|just|soon|a little|a bit) (?:after|before))\s(?:the |a )?$|~\s?$"
 )
 _IDIOMS = re.compile(r"^(?:an?|half an?|another|a few|a couple(?: of)?|one)\b")
 _CODE = re.compile(
