@@ -105,7 +105,7 @@ _TOPICS = {
     "database schema": "customers,inventory,analytics,orders_db",
     "table": "orders,employees,products,invoices",
     "column field": "email,created_at,price,status",
-    "path directory folder": "/home/clara/reports,/data/archive,/srv/photos,/tmp/export",
+    "path directory folder": "/home/clara/reports,/data/archive,/srv/photos,/mnt/export",
     "file filename document": "report.pdf,notes.txt,budget.xlsx,summary.docx,minutes.md",
     "format extension": "pdf,csv,json,xlsx",
     "tag label category type kind": "work,family,urgent,outdoor,vintage,premium",
