@@ -87,7 +87,14 @@ def _break_off(state: DialogueState, exc: Exception) -> DialogueState:
     place = f"{Path(frame.filename).name}:{frame.lineno}"
     check = "model_output" if isinstance(exc, ModelOutputError | ContextLengthError) else "crash"
     finding = Finding(check=check, message=f"{node + ': ' if node else ''}{message} ({place})")
-    return {**state, "findings": [*state.get("findings", []), finding.model_dump()], "verdict": "rejected"}
+    refused = getattr(exc, "attempts", ()) if isinstance(exc, ModelOutputError) else ()
+    attempts = [{"agent": node or "", **attempt.model_dump(mode="json")} for attempt in refused]
+    return {
+        **state,
+        "findings": [*state.get("findings", []), finding.model_dump()],
+        "attempts": [*state.get("attempts", []), *attempts],
+        "verdict": "rejected",
+    }
 
 
 _NODE = re.compile(r"During task with name '(\w+)'")
