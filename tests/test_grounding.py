@@ -216,3 +216,12 @@ def test_frames_of_different_values_are_equal():
     one = frame_of("Find me a train to Lyon for 12 June, leaving after 9:30", ["Lyon"])
     other = frame_of("Find me a train to New York for tomorrow, leaving after noon", ["New York"])
     assert one == other == "find me a train to _ for _, leaving after _"
+
+
+@pytest.mark.parametrize("text", ["March", "March.", "march, please"], ids=["bare", "stop", "please"])
+def test_a_month_alone_is_an_answer(text):
+    assert supports(text, "2026-03", date(2026, 3, 23), "payslip_month")
+
+
+def test_a_month_that_may_be_a_word_is_none():
+    assert not supports("may I march on", "2026-03", date(2026, 3, 23), "payslip_month")

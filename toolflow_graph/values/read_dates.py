@@ -109,7 +109,8 @@ def _read_months(text: str, today: date | None) -> Iterator[Mention]:
     for match in _MONTH_ALONE.finditer(text):
         lead = (match["p"] or "").strip()
         word = match["m"].rstrip(".")
-        if word in _DOUBTFUL and lead not in _LEADS and not match["y"] and lead != word:
+        answers = not text[: match.start()].strip() and text[match.end() :].lstrip()[:1] in ("", ",", ".", "!", "?")
+        if word in _DOUBTFUL and lead not in _LEADS and not match["y"] and lead != word and not answers:
             continue
         month = _month_number(match["m"])
         years = [int(match["y"])] if match["y"] else [y for y in _years(today) if y != NO_YEAR]

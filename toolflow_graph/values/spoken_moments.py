@@ -69,7 +69,7 @@ def _calendar_date(day: date, rng: random.Random, today: date, style: Style, *, 
 def say_month(year: int, month: int, rng: random.Random, today: date) -> str:
     """Return "June", "this month", "next month" or "March 2025"."""
     ahead = (year - today.year) * 12 + month - today.month
-    if ahead in _MONTHS and (ahead == 0 or rng.random() < 0.5):
+    if ahead in _MONTHS and rng.random() < 0.5:
         return _MONTHS[ahead]
     name = MONTHS[month - 1]
     return name if -6 <= ahead <= 5 else f"{name} {year}"
