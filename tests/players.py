@@ -89,7 +89,7 @@ class Players:
         self.rehearsals: dict[int, Rehearsal] = {}
         self.strayed: list[str] = []
         self._lock = threading.Lock()
-        self._places = [self._describe_place(index) for index in range(settings.dialogues)]
+        self._places = [self._describe_place(index) for index in range(settings.dialogues * settings.max_attempts)]
         assert len(set(self._places)) == len(self._places), "two dialogues take place at the same time and place"
 
     def _describe_place(self, index: int) -> tuple[str, str, str]:
@@ -135,7 +135,10 @@ class Players:
         if list(brief.tools) != listed:
             self.strayed.append(f"{index}: the planner is shown {listed}, not {list(brief.tools)}")
         if index not in self.rehearsals:
-            self.rehearsals[index] = self._rehearse(brief)
+            try:
+                self.rehearsals[index] = self._rehearse(brief)
+            except PlanError:  # this model cannot do it; the dialogue is rejected, and another one takes its place
+                return {"kept": [], "left_out": [], "persona": "", "situation": "", "goal": ""}
         plan = self.rehearsals[index].plan
         used = [name for name in listed if any(name in request.tools for request in plan.requests)]
         kept = used or listed[:1]

@@ -3,9 +3,11 @@
 import asyncio
 import json
 import os
+import random
 import sqlite3
 import threading
 import time
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -113,6 +115,16 @@ def test_folder_of_a_run(catalog, tmp_path):
     ]
 
 
+def finish(run):
+    async def exhaust():
+        return [record async for record in run.play()]
+
+    try:
+        return asyncio.run(exhaust())
+    finally:
+        run.close()
+
+
 def test_every_dialogue_has_a_thread(catalog, tmp_path):
     run_all(tmp_path / "run", catalog=catalog, dialogues=3, seed=2)
     with sqlite3.connect(tmp_path / "run" / "checkpoints.sqlite") as connection:
@@ -158,7 +170,7 @@ def test_run_that_cannot_begin_leaves_no_folder(tmp_path):
 
 
 @pytest.mark.parametrize("checkpoints", ["keep", "none"])
-def test_bug_in_an_agent_costs_one_dialogue(catalog, tmp_path, play_role, checkpoints):
+def test_bug_in_an_agent_costs_one_dialogue_which_is_replaced(catalog, tmp_path, play_role, checkpoints):
     async def act(scene):
         if scene.index == 2 and len(scene.messages) > 3:
             return 1 / 0
@@ -171,7 +183,11 @@ def test_bug_in_an_agent_costs_one_dialogue(catalog, tmp_path, play_role, checkp
     assert finding["check"] == "crash"
     assert finding["message"].startswith("assistant: ZeroDivisionError: division by zero (test_runner.py:")
     assert len(row["messages"]) > 3
-    assert read_manifest(tmp_path / "run")["counts"]["accepted"] == 4
+    rows = read_rows(tmp_path / "run" / "dialogues.jsonl")
+    assert [found["index"] for found in rows] == [0, 1, 3, 4, 7]
+    assert rows[-1]["patterns"] == row["patterns"]
+    counts = read_manifest(tmp_path / "run")["counts"]
+    assert (counts["planned"], counts["accepted"], counts["rejected"]) == (5, 5, 1)
 
 
 def test_unusable_model_output_costs_one_dialogue(catalog, tmp_path, play_role):
@@ -183,6 +199,96 @@ def test_unusable_model_output_costs_one_dialogue(catalog, tmp_path, play_role):
     original = play_role("assistant", "act", act)
     run_all(tmp_path / "run", catalog=catalog, dialogues=3, seed=2)
     assert [row["index"] for row in read_rows(tmp_path / "run" / "rejected.jsonl")] == [1]
+    assert [row["index"] for row in read_rows(tmp_path / "run" / "dialogues.jsonl")] == [0, 2, 4]
+
+
+@pytest.fixture
+def unreliable(play_role):
+    """Spoil two dialogues of five, always the same ones."""
+
+    async def act(scene):
+        if random.Random(scene.index).random() < 0.4:
+            raise ModelOutputError("rubbish")
+        return await original(scene)
+
+    original = play_role("assistant", "act", act)
+
+
+@pytest.mark.usefixtures("unreliable")
+def test_exactly_as_many_are_accepted_as_were_wanted(catalog, tmp_path):
+    settings = {"catalog": catalog, "dialogues": 20, "seed": 6}
+    files = run_all(tmp_path / "one", **settings, concurrency=1)
+    assert files == run_all(tmp_path / "many", **settings, concurrency=16)
+    rows = read_rows(tmp_path / "one" / "dialogues.jsonl")
+    assert sorted(row["index"] % 20 for row in rows) == list(range(20))
+    quota = Counter(assign_patterns(RunSettings().mix, 20, 6))
+    assert Counter(tuple(row["patterns"]) for row in rows) == quota
+    rejected = read_rows(tmp_path / "one" / "rejected.jsonl")
+    assert len(rejected) > 4
+    assert all(row["index"] % 20 in {accepted["index"] % 20 for accepted in rows} for row in rejected)
+
+
+@pytest.mark.usefixtures("unreliable")
+def test_a_stopped_run_knows_what_it_has_tried(catalog, tmp_path):
+    settings = {"catalog": catalog, "dialogues": 12, "seed": 6}
+    whole = run_all(tmp_path / "whole", **settings)
+    for wanted in (1, 4, 8, 11):
+        folder = tmp_path / f"stopped-{wanted}"
+        for count, _ in enumerate(generate(out=folder, **settings, concurrency=2), 1):
+            if count == wanted:
+                break
+        finish(Run.resume(folder))
+        assert read_files(folder) == whole
+
+
+@pytest.mark.usefixtures("unreliable")
+def test_a_deleted_line_of_a_rejected_dialogue_is_made_anew(catalog, tmp_path):
+    settings = {"catalog": catalog, "dialogues": 12, "seed": 6}
+    whole = run_all(tmp_path / "run", **settings)
+    lines = whole["rejected.jsonl"].splitlines(keepends=True)
+    (tmp_path / "run" / "rejected.jsonl").write_bytes(b"".join(lines[1:]))
+    (tmp_path / "run" / "dialogues.jsonl").write_bytes(b"")
+    (tmp_path / "run" / "checkpoints.sqlite").unlink()
+    finish(Run.resume(tmp_path / "run"))
+    assert read_files(tmp_path / "run") == whole
+
+
+def test_what_is_always_rejected_is_given_up(catalog, tmp_path, play_role):
+    async def act(scene):
+        if scene.index % 4 == 1:
+            raise ModelOutputError("rubbish")
+        return await original(scene)
+
+    original = play_role("assistant", "act", act)
+    folder = tmp_path / "run"
+    verdict = (
+        r"^given up after 3 attempts each: 1 x single; 3 of 4 dialogues were accepted and kept, the rejected ones with "
+        rf"their findings in {folder}/rejected\.jsonl; found most often: model_output \(3\), first "
+        r"'assistant: ModelOutputError: rubbish \(test_runner\.py:"
+    )
+    with pytest.raises(RunError, match=verdict):
+        run_all(folder, catalog=catalog, dialogues=4, seed=2, patterns=("single",), max_attempts=3)
+    assert [row["index"] for row in read_rows(folder / "rejected.jsonl")] == [1, 5, 9]
+    assert read_manifest(folder)["status"] == "complete"
+
+
+def test_a_run_that_is_mostly_rejected_ends_early(catalog, tmp_path, play_role):
+    async def act(scene):
+        if scene.index % 10:
+            raise ModelOutputError("rubbish")
+        return await original(scene)
+
+    original = play_role("assistant", "act", act)
+    folder = tmp_path / "run"
+    with pytest.raises(
+        RunError, match=r"^stopped: \d+ of \d+ dialogues were rejected; \d of 200 dialogues were accepted"
+    ):
+        run_all(folder, catalog=catalog, dialogues=200, seed=2, concurrency=4, max_rejected=0.7)
+    manifest = read_manifest(folder)
+    assert manifest["status"] == "interrupted"
+    assert 20 <= manifest["counts"]["rejected"] + manifest["counts"]["accepted"] < 30
+    assert len(read_rows(folder / "dialogues.jsonl")) == manifest["counts"]["accepted"]
+    assert len(read_rows(folder / "rejected.jsonl")) == manifest["counts"]["rejected"]
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])

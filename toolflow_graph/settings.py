@@ -136,8 +136,14 @@ class StudioSettings(DialogueSettings):
 class RunSettings(DialogueSettings):
     """A dialogue's settings and what a whole run needs."""
 
-    dialogues: int = Field(default=20, ge=1, description="Dialogues to generate")
+    dialogues: int = Field(default=20, ge=1, description="Accepted dialogues to generate")
     concurrency: int = Field(default=16, ge=1, le=4096, description="Dialogues in flight at once")
+    max_attempts: int = Field(
+        default=10, ge=1, description="Dialogues played for each one wanted: a rejected one is replaced by another"
+    )
+    max_rejected: float = Field(
+        default=0.9, gt=0, le=1, description="Share of rejected dialogues, after the first twenty, that ends a run"
+    )
     checkpoints: Literal["keep", "none"] = Field(
         default="keep", description="Whether each dialogue's states are kept in the run folder"
     )

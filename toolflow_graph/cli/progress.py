@@ -55,11 +55,11 @@ async def _play(run: Run, console: Console, *, quiet: bool) -> int | None:
         transient=True,
         disable=quiet or not console.is_terminal,
     )
-    task = bar.add_task("", total=run.counts.planned, completed=run.counts.done, note="")
+    task = bar.add_task("", total=run.counts.planned, completed=run.counts.accepted, note="")
 
     def tell(event: RunEvent) -> None:
         rejected = event.counts.rejected
-        bar.update(task, completed=event.counts.done, note=f"[red]{rejected} rejected[/]" if rejected else "")
+        bar.update(task, completed=event.counts.accepted, note=f"[red]{rejected} rejected[/]" if rejected else "")
 
     try:
         with bar:

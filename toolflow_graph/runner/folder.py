@@ -36,8 +36,8 @@ class LineFile:
         self._synced = time.monotonic()
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
 
-    def __contains__(self, index: int) -> bool:
-        return index in self._places
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._places)
 
     def recover(self) -> Iterator[JSON]:
         """Yield what the file holds already; a last line that was never finished is cut off.
@@ -137,9 +137,6 @@ class RunFolder:
             for row in file.recover():
                 counts = counts.add(row.get("patterns", ()), row.get("usage", {}), accepted=accepted)
         return counts
-
-    def __contains__(self, index: int) -> bool:
-        return index in self.accepted or index in self.rejected
 
     def add(self, record: DialogueRecord) -> None:
         """Write a finished dialogue to the file that it belongs in."""

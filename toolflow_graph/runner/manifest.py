@@ -138,7 +138,9 @@ def read_manifest(folder: Path) -> Manifest:
 
 def fingerprint_settings(settings: RunSettings) -> str:
     """Return the hash of all settings on which the dialogues depend."""
-    return _hash(settings.model_dump(mode="json", exclude={"concurrency", "checkpoints"}))
+    return _hash(
+        settings.model_dump(mode="json", exclude={"concurrency", "checkpoints", "max_attempts", "max_rejected"})
+    )
 
 
 def fingerprint_catalog(catalog: Catalog) -> str:

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from toolflow_graph.dialogue.graph import build_graph
 from toolflow_graph.dialogue.stage import Stage, load_stage
 from toolflow_graph.errors import RunError
 from toolflow_graph.runner.checkpoints import open_checkpoints
-from toolflow_graph.runner.folder import CHECKPOINTS, RunFolder, blame_disk
+from toolflow_graph.runner.folder import CHECKPOINTS, REJECTED, RunFolder, blame_disk
 from toolflow_graph.runner.manifest import (
     Counts,
     Manifest,
@@ -26,6 +27,7 @@ from toolflow_graph.runner.manifest import (
     read_manifest,
 )
 from toolflow_graph.runner.play import Player
+from toolflow_graph.runner.slots import Slots
 from toolflow_graph.settings import RunSettings, assign_patterns
 from toolflow_graph.types import DialogueRecord, Pattern
 
@@ -50,6 +52,10 @@ class Run:
         self.manifest = manifest
         self.counts = manifest.counts
         self.stopped = False
+        self._slots = Slots(_assign(settings), settings.max_attempts)
+        self._rejected = self._finished = 0
+        self._reasons: Counter[str] = Counter()
+        self._examples: dict[str, str] = {}
         self._resumed = False
         self._tell: Callable[[RunEvent], None] = _tell_nobody
         self._controls: set[RunControl] = set()
@@ -94,6 +100,9 @@ class Run:
             folder.close()
             raise
         run = cls(settings, stage, folder, manifest.model_copy(update={"counts": counts}))
+        for file, accepted in ((folder.rejected, False), (folder.accepted, True)):
+            for index in file:
+                run._slots.settle(index, accepted=accepted)
         run._resumed = True
         return run
 
@@ -116,16 +125,17 @@ class Run:
     async def play(self, on_event: Callable[[RunEvent], None] | None = None) -> AsyncGenerator[DialogueRecord, None]:
         """Yield dialogues as they finish, rejected ones too; when all are there, bring the files into order.
 
-        Raises `RunError` when the folder cannot be written any more; what was written is kept.
+        A rejected dialogue is replaced, so that as many are accepted as were wanted. Raises `RunError` when that cannot
+        be: too large a share is rejected, a dialogue was given up, or the folder cannot be written any more; what was
+        written is kept.
         """
         self._tell = on_event or _tell_nobody
         self._tell(RunEvent(self.counts))
         self._began = time.monotonic()
         finished: asyncio.Queue[DialogueRecord | None] = asyncio.Queue(maxsize=self.settings.concurrency)
         async with self._open_player() as player:
-            pending = self._list_pending()
-            lanes = min(self.settings.concurrency, max(1, self.counts.planned - self.counts.done))
-            workers = [asyncio.create_task(self._work(player, pending, finished)) for _ in range(lanes)]
+            lanes = min(self.settings.concurrency, max(1, self.counts.planned - self.counts.accepted))
+            workers = [asyncio.create_task(self._work(player, finished)) for _ in range(lanes)]
             end = asyncio.create_task(_announce_end(workers, finished))
             try:
                 while (record := await finished.get()) is not None:
@@ -138,8 +148,12 @@ class Run:
                         finished.get_nowait()
                     await asyncio.wait([end], timeout=0.02)
             end.result()
+        if self._is_hopeless():
+            raise RunError(self._explain(f"stopped: {self._rejected} of {self._finished} dialogues were rejected"))
         if not self.stopped:
             self._complete()
+            if self.counts.accepted < self.counts.planned:
+                raise RunError(self._explain(_name_given_up(self._slots, self.settings.max_attempts)))
 
     @asynccontextmanager
     async def _open_player(self) -> AsyncIterator[Player]:
@@ -151,24 +165,11 @@ class Run:
             async with open_checkpoints(self.folder.path / CHECKPOINTS) as saver:
                 yield Player(build_graph().compile(checkpointer=saver), settings, self.stage, saved=True)
 
-    def _list_pending(self) -> Iterator[tuple[int, tuple[Pattern, ...]]]:
-        total = self.settings.dialogues
-        assigned = assign_patterns(self.settings.mix, total, self.settings.seed)
-        if self.settings.patterns:
-            assigned = [self.settings.patterns] * total
-        for index, patterns in enumerate(assigned):
-            if self.folder is None or index not in self.folder:
-                yield index, patterns
-
-    async def _work(
-        self,
-        player: Player,
-        pending: Iterator[tuple[int, Sequence[Pattern]]],
-        finished: "asyncio.Queue[DialogueRecord | None]",
-    ) -> None:
-        for index, patterns in pending:
+    async def _work(self, player: Player, finished: "asyncio.Queue[DialogueRecord | None]") -> None:
+        while (taken := self._slots.take()) is not None:
             if self.stopped:
                 return
+            index, patterns = taken
             control = RunControl()
             self._controls.add(control)
             try:
@@ -191,10 +192,37 @@ class Run:
             await finished.put(record)
 
     def _keep(self, record: DialogueRecord) -> None:
+        accepted = is_accepted(record)
         if self.folder is not None:
             self.folder.add(record)
-        self.counts = self.counts.add(record.patterns, record.usage, accepted=is_accepted(record))
+        self._slots.settle(record.index, accepted=accepted)
+        self._finished += 1
+        self._rejected += not accepted
+        for finding in record.findings:
+            if finding.severity == "error":
+                self._reasons[finding.check] += 1
+                self._examples.setdefault(finding.check, finding.message)
+        self.counts = self.counts.add(record.patterns, record.usage, accepted=accepted)
         self._tell(RunEvent(self.counts, record))
+        if self._is_hopeless():
+            self.stop()
+
+    def _is_hopeless(self) -> bool:
+        """Say whether so many dialogues of this session were rejected that going on would waste time and money."""
+        return self._finished >= _ENOUGH and self._rejected > self.settings.max_rejected * self._finished
+
+    def _explain(self, verdict: str) -> str:
+        """Say why there are fewer dialogues than wanted, what was wrong with the others, and what to do."""
+        counts = self.counts
+        most = "".join(
+            f"; found most often: {check} ({number}), first {self._examples[check]!r}"
+            for check, number in self._reasons.most_common(1)
+        )
+        kept = f"; {counts.accepted} of {counts.planned} dialogues were accepted and kept"
+        where = (
+            "" if self.folder is None else f", the rejected ones with their findings in {self.folder.path / REJECTED}"
+        )
+        return f"{verdict}{kept}{where}{most}"
 
     def _complete(self) -> None:
         if self.folder is not None:
@@ -208,6 +236,23 @@ class Run:
         self.manifest = self.manifest.model_copy(update={**news, "finished": now() if status == "complete" else None})
         with blame_disk(self.folder.path):
             self.manifest.write(self.folder.path)
+
+
+_ENOUGH = 20
+"""Finished dialogues before a run is judged by the share that was rejected."""
+
+
+def _assign(settings: RunSettings) -> list[tuple[Pattern, ...]]:
+    if settings.patterns:
+        return [settings.patterns] * settings.dialogues
+    return assign_patterns(settings.mix, settings.dialogues, settings.seed)
+
+
+def _name_given_up(slots: Slots, attempts: int) -> str:
+    given_up = slots.list_given_up()
+    kinds = "; ".join(f"{number} x {', '.join(patterns)}" for patterns, number in list(given_up.items())[:3])
+    more = " …" if len(given_up) > 3 else ""
+    return f"given up after {attempts} attempt{'s' if attempts > 1 else ''} each: {kinds}{more}"
 
 
 def _tell_nobody(_: RunEvent) -> None:
