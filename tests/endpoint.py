@@ -95,6 +95,7 @@ class Entry:
     status: int | None = None
     probe: bool = False
     answer: JSON | None = None
+    tokens: int = 0
 
     @property
     def messages(self) -> list[JSON]:
@@ -103,16 +104,23 @@ class Entry:
 
 @dataclass
 class Endpoint:
-    """The server; `script` gives faults by request number (probes do not count), `storm` by probability."""
+    """The server; `script` gives faults by request number, `storm` by probability, `spoil` by what is asked.
+
+    Probes do not count, and meet no fault unless the server is `down`. With `schema_in_prompt` the schema of a
+    `response_format` counts as prompt, as at the OpenAI API.
+    """
 
     answer: Callable[[JSON], Any] = field(default=lambda _: "Hello.")
     script: Mapping[int, Fault] = field(default_factory=dict)
     storm: Mapping[Fault, float] = field(default_factory=dict)
+    spoil: Callable[[JSON], Fault | None] = field(default=lambda _: None)
+    down: bool = False
     seed: int = 0
     models: tuple[str, ...] = ("test-model",)
     json_schema: Literal["honoured", "ignored", "refused"] = "honoured"
     tools: Literal["native", "ignored", "refused"] = "native"
     usage: bool = True
+    schema_in_prompt: bool = False
     retry_after: str = "0"
     slow_s: float = 30.0
     latency_s: float = 0.0
@@ -175,8 +183,10 @@ class Endpoint:
         return None if self.key in (None, given) else _error("401", key=given)
 
     def _draw_fault(self, entry: Entry) -> Fault | None:
-        if entry.probe:
+        if entry.probe and not self.down:
             return None
+        if fault := self.spoil(entry.body):
+            return fault
         if entry.index in self.script:
             return self.script[entry.index]
         number = random.Random(f"{self.seed}:{entry.index}").random()
@@ -229,8 +239,10 @@ class Endpoint:
             "model": body["model"],
             "choices": [] if fault == "empty choices" else [choice],
         }
+        usage = _count_tokens(body, choice["message"], schema_in_prompt=self.schema_in_prompt)
+        entry.tokens = usage["total_tokens"]
         if self.usage and fault != "no usage":
-            response["usage"] = _count_tokens(body, choice["message"])
+            response["usage"] = usage
         return response
 
     def _answer_probe(self, body: JSON) -> Any:
@@ -271,8 +283,9 @@ def _error(kind: str, said: str | None = None, *, headers: Mapping[str, str] | N
     return JSONResponse(body, status_code=status, headers=dict(headers or {}))
 
 
-def _count_tokens(body: JSON, message: JSON) -> JSON:
-    prompt, completion = len(json.dumps(body["messages"])) // 4, len(json.dumps(message)) // 4
+def _count_tokens(body: JSON, message: JSON, *, schema_in_prompt: bool) -> JSON:
+    asked = [*body["messages"], *([body.get("response_format", "")] if schema_in_prompt else [])]
+    prompt, completion = len(json.dumps(asked)) // 4, len(json.dumps(message)) // 4
     return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
 
 

@@ -6,8 +6,9 @@
     assert players.strayed == []
 
 When the planner is asked, the scripted plan over the listed tools is made and rehearsed to its end by the scripted
-cast; from then on every request is answered with what comes at that point of the rehearsal, so that a request that is
-repeated gets the same answer. `strayed` notes where a conversation is not the one that was rehearsed.
+cast; without a planner, when the user of an unplanned dialogue or the writer of a whole one is. From then on every
+request is answered with what comes at that point of the rehearsal, so that a request that is repeated gets the same
+answer. `strayed` notes where a conversation is not the one that was rehearsed.
 """
 
 import json
@@ -25,7 +26,7 @@ from toolflow_graph.agents.place import place_of
 from toolflow_graph.agents.roles import Brief, Scene, ToolResult, derive_rng
 from toolflow_graph.agents.scripted import scripted_cast
 from toolflow_graph.agents.search_tools import SEARCH_TOOLS
-from toolflow_graph.dialogue.nodes import _draw
+from toolflow_graph.dialogue.briefs import count_improvised, draw_brief
 from toolflow_graph.dialogue.stage import load_stage
 from toolflow_graph.errors import PlanError
 from toolflow_graph.prompts import prompt_variants
@@ -34,10 +35,17 @@ from toolflow_graph.types import PATTERNS, DialoguePlan, PlannedRequest
 
 JSON = dict[str, Any]
 
-ROLES = {"planner": "planner", "user": "user", "assistant": "assistant", "tool_simulator": "tool"}
+ROLES = {
+    "planner": "planner",
+    "user": "user",
+    "user_improvised": "user",
+    "assistant": "assistant",
+    "tool_simulator": "tool",
+    "writer": "writer",
+}
 _REPAIR = ("That answer cannot be used:", "Not carried out:")
 _DRAFTS = 60
-_PASSING_ERROR = "Service temporarily unavailable"
+_THOUGHT = "Somebody wants something; one thing leads to the next."
 
 
 def recognise_role(body: JSON) -> str:
@@ -108,6 +116,10 @@ class Players:
         with self._lock:
             if role == "planner":
                 return {"value": self._plan(index, messages)}
+            if role == "writer":
+                return {"value": self._write(index, messages)}
+            if index not in self.rehearsals:
+                self.rehearsals[index] = self._rehearse(self._brief_unplanned(index))
             rehearsal = self.rehearsals[index]
             if role == "user":
                 return {"value": self._speak(rehearsal, messages, index)}
@@ -121,7 +133,11 @@ class Players:
         assigned = assign_patterns(settings.mix, settings.dialogues, settings.seed)
         try:
             for index, patterns in enumerate(assigned):
-                self.rehearsals[index] = self._rehearse(_draw(settings, self.stage, index, list(patterns), 0))
+                if settings.with_plan:
+                    brief = draw_brief(settings, self.stage, index, list(patterns), 0)
+                else:
+                    brief = self._brief_unplanned(index)
+                self.rehearsals[index] = self._rehearse(brief)
         except PlanError:
             return False
         return True
@@ -131,7 +147,7 @@ class Players:
     def _plan(self, index: int, messages: list[JSON]) -> JSON:
         listed = [json.loads(line)["name"] for line in messages[0]["content"].splitlines() if line.startswith("{")]
         due = [pattern for pattern in PATTERNS if f"- {pattern}:" in messages[1]["content"]]
-        brief = _draw(self.settings, self.stage, index, due, 0)
+        brief = draw_brief(self.settings, self.stage, index, due, 0)
         if list(brief.tools) != listed:
             self.strayed.append(f"{index}: the planner is shown {listed}, not {list(brief.tools)}")
         if index not in self.rehearsals:
@@ -172,7 +188,7 @@ class Players:
             except PlanError as exc:
                 trouble = exc
                 continue
-            return fail_first_calls(planning.plan)
+            return planning.plan
         raise PlanError(f"dialogue {brief.index}: {sorted(brief.patterns)} over {list(brief.tools)}: {trouble}")
 
     def _rehearse_user(self, rehearsal: Rehearsal, scene: Scene) -> Scene | None:
@@ -204,6 +220,24 @@ class Players:
             if not turn.calls:
                 return scene
 
+    # Without a plan
+
+    def _brief_unplanned(self, index: int) -> Brief:
+        count = count_improvised(self.settings, index)
+        return replace(draw_brief(self.settings, self.stage, index, [], 0), requests=(count, count))
+
+    def _write(self, index: int, messages: list[JSON]) -> JSON:
+        listed = [json.loads(line)["name"] for line in messages[0]["content"].splitlines() if line.startswith('{"name')]
+        due = [pattern for pattern in PATTERNS if f"- {pattern}:" in messages[1]["content"]]
+        brief = draw_brief(self.settings, self.stage, index, due, 0)
+        search = [SEARCH_TOOLS.name] if "search_tools" in due else []
+        if listed != [*brief.tools, *search, *brief.distractors]:
+            self.strayed.append(f"{index}: the writer is shown {listed}")
+        if index not in self.rehearsals:
+            self.rehearsals[index] = self._rehearse(brief)
+        drafted = {"requests": draft_requests(self.rehearsals[index])}
+        return {"reasoning": _THOUGHT, **drafted} if '"reasoning"' in messages[1]["content"] else drafted
+
     # The others
 
     def _speak(self, rehearsal: Rehearsal, messages: list[JSON], index: int) -> JSON:
@@ -215,7 +249,7 @@ class Players:
         if number and not str(messages[-1]["content"]).startswith(heard):
             self.strayed.append(f"{index}: the user hears {messages[-1]['content']!r}, not {heard!r}")
         before = rehearsal.turns[number - 1][1] if number else 0
-        last = len(rehearsal.plan.requests) - 1
+        last = rehearsal.plan.outline["acts"][-1]["request"]
         at_end = number == len(rehearsal.turns) - 2 and request == before == last and number > 0
         ends = text is None or (at_end and self._closes(rehearsal, number))
         return {"settled": number > 0 and (ends or request > before), "ends": ends, "text": text or ""}
@@ -275,6 +309,22 @@ def draft_request(plan: DialoguePlan, number: int) -> JSON:
     }
 
 
+def draft_requests(rehearsal: Rehearsal) -> list[JSON]:
+    """Return a rehearsed dialogue as a model would have written it."""
+    drafts: list[JSON] = [{"patterns": list(r.patterns), "messages": []} for r in rehearsal.plan.requests]
+    requests = iter([request for _, request, _ in rehearsal.turns])
+    for message in rehearsal.messages[1:]:
+        if isinstance(message, HumanMessage):
+            lines = drafts[next(requests)]["messages"]
+            lines.append({"role": "user", "text": message.text})
+        elif isinstance(message, ToolMessage):
+            lines.append({"role": "tool", "call": message.tool_call_id, "result": json.loads(message.text)})
+        else:
+            calls = [{"id": c["id"], "name": c["name"], "arguments": c["args"]} for c in message.tool_calls]
+            lines.append({"role": "assistant", "text": message.text, "calls": calls})
+    return drafts
+
+
 def say_name(name: str) -> str:
     return name.rpartition(".")[2].replace("_", " ")
 
@@ -287,22 +337,3 @@ def asked_for(plan: DialoguePlan, number: int) -> list[str]:
     """Return the parameters for which the assistant has to ask in a request."""
     acts = [act for act in plan.outline["acts"] if act["request"] == number and act["by"] == "assistant"]
     return [part["parameter"] for act in acts for part in act.get("parts", ()) if part["kind"] == "ask"]
-
-
-def fail_first_calls(plan: DialoguePlan) -> DialoguePlan:
-    """Let the first call of a request with a tool error fail and be made again, where the agenda fails a later one.
-
-    The models' tool simulator demands the error of the first call.
-    """
-    calls = list(plan.outline["calls"])
-    acts: list[JSON] = []
-    begun: set[int] = set()
-    for act in plan.outline["acts"]:
-        made = [number for number in act.get("calls", ()) if calls[number]["tool"] != SEARCH_TOOLS.name]
-        if made and act["request"] not in begun:
-            begun.add(act["request"])
-            if "tool_error" in plan.requests[act["request"]].patterns and "fails" not in calls[made[0]]:
-                calls.append({**calls[made[0]], "fails": _PASSING_ERROR})
-                acts.append({**act, "calls": [len(calls) - 1]})
-        acts.append(act)
-    return plan.model_copy(update={"outline": {"calls": calls, "acts": acts}})

@@ -31,6 +31,9 @@ MADE_UP = re.compile(
     r"(^|_)(name|city|country|address|street|company|employer|phone|phone_number|email|url|link|passenger|guest|patient|"
     r"recipient|sender|organizer|author|owner|attendees|participants)(_|$|s$)"
 )
+SCALE = "severity"
+"""A scale from 1 to 10, of which every value is usual."""
+
 SPEECH_COUNTS = {"openers": 12, "small_talk": 14, "general_questions": 6, "closings": 8}
 PHRASING_COUNTS = {"requests": 6, "answers": 5, "errors": 2, "declines": 2}
 
@@ -193,6 +196,50 @@ def test_numbers_are_bounded(path):
         ):
             unbounded.append((name, slot.path))
     assert unbounded == []
+
+
+@per_file
+def test_numbers_have_usual_values(path):
+    """Bounds are what may happen at all; what usually does lies between the examples."""
+    bare = []
+    for name, _, _, slot in slots_of(path):
+        schema = value_schema(slot.schema)
+        if schema["type"] in ("number", "integer") and not {"enum", "examples"} & set(schema) and slot.name != SCALE:
+            bare.append((name, slot.path))
+    assert bare == []
+
+
+@per_file
+def test_searches_may_find_nothing(path):
+    forced = [
+        (name, slot.path)
+        for name, _, side, slot in slots_of(path)
+        if side == "returns" and name.startswith(("search_", "list_", "find_")) and slot.schema.get("minItems", 0)
+    ]
+    assert forced == []
+
+
+@pytest.mark.parametrize(
+    ("tool", "path", "values"),
+    [
+        ("set_room_heating", "target_temperature", [7, 18, 25.5]),
+        ("get_room_climate", "room_temperature", [-3.5, 14, 31.2]),
+        ("list_reviews", "reviews.stars", [1, 2, 5]),
+        ("submit_review", "stars", [1, 5]),
+        ("send_transfer", "amount", [4711.11, 3]),
+        ("get_budget_status", "remaining_budget", [0, -12.4]),
+        ("get_weather_forecast", "low_temperature", [-15]),
+        ("create_event", "duration_minutes", [15, 20, 75, 480]),
+        ("search_flights", "flights.price", [29.99, 2310]),
+        ("book_table", "party_size", [1, 14]),
+    ],
+)
+def test_what_happens_in_life_is_allowed(tool, path, values):
+    (found,) = [t for file in FILES for name, t in tools_of(file) if name == tool]
+    for side in sides(found).values():
+        for slot in (slot for slot in iterate_slots(side) if slot.path == path):
+            validator = Draft202012Validator(slot.schema)
+            assert [value for value in values if not validator.is_valid(value)] == []
 
 
 @per_file

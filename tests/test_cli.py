@@ -91,7 +91,7 @@ BAD_OPTIONS = {
     "no number": (["--dialogues", "many"], 2, "Invalid value for '--dialogues'"),
     "unknown option": (["--dialogs", "3"], 2, "No such option"),
     "unknown strategy": (["--strategy", "run"], 1, "setting 'strategy'"),
-    "missing catalog": (["--catalog", "nowhere.json"], 1, "nowhere.json' does not exist; give a JSON file of tools"),
+    "missing catalog": (["--catalog", "nowhere.json"], 1, "nowhere.json' does not exist; give a file of tools"),
     "missing settings file": (["--settings", "nowhere.toml"], 1, "nowhere.toml: cannot be read"),
     "unknown encoder": (["--encoder", "no/such-encoder"], 1, "no/such-encoder"),
     "requests out of order": (["--min-requests", "5", "--max-requests", "2"], 1, "min_requests (5) is above"),

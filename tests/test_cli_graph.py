@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from toolflow_graph import retriever
+import toolflow_graph.encoder
 from toolflow_graph.cli.graph import graph_app
 from toolflow_graph.cli.sample import sample
 from toolflow_graph.errors import CatalogError, EncoderError, SamplingError, SettingsError
@@ -33,14 +33,15 @@ class LetterEncoder:
 
 @pytest.fixture(autouse=True)
 def _fake_encoder(monkeypatch):
-    def load(name, *, on_progress=None):
+    def load(name, *, backend, on_progress=None):
+        assert backend == "torch"
         if name == "broken":
             raise EncoderError("the encoder 'broken' cannot be loaded")
         on_progress(0, 10)
         on_progress(10, 10)
         return LetterEncoder()
 
-    monkeypatch.setattr(retriever, "load_encoder", load)
+    monkeypatch.setattr(toolflow_graph.encoder, "load_encoder", load)
     monkeypatch.setenv("COLUMNS", "140")
 
 

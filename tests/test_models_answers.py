@@ -137,7 +137,11 @@ def test_a_value_is_read_in_every_form(message):
     [
         ("", "the answer is empty"),
         ("Hello there", "the answer holds no JSON"),
-        ('{"kind": "speak", ', "the JSON is damaged: "),
+        ('{"kind": "speak", ', "the JSON is damaged: it stops before its end, so it was cut off"),
+        ('{"kind": "speak", "text": "Hi the', "it stops before its end, so it was cut off"),
+        ('{"kind": {"kind": "speak"}, "text": ', "it stops before its end, so it was cut off"),
+        ('{"kind": "speak, "text": "Hi"}', "the JSON is damaged: at 'text\": \"Hi\"}' (Expecting ',' delimiter)"),
+        ('{"kind": "speak", "text": "Hi}', "a string that begins at '\"Hi}' is never closed by a quotation mark"),
         ('{"kind": "sing", "text": "Hi"}', "kind: Input should be 'speak' or 'call'; number: Field required"),
         ('{"kind": "call", "text": "", "number": 1, "x": 2}', "x: Extra inputs are not permitted"),
     ],
@@ -164,13 +168,23 @@ def test_json_schema_errors_name_their_place():
 )
 def test_what_is_no_object_travels_in_one(schema, value):
     shape = Shape(schema)
-    assert shape.sent_schema["type"] == "object"
+    assert shape.sent_schema(in_prompt=False)["type"] == "object"
     plain = value.root if isinstance(value, RootModel) else value
     assert shape.read(read_reply(respond(content=json.dumps({"value": plain})))) == value
     assert shape.read(read_reply(respond(content=json.dumps(plain)))) == value
 
 
-@pytest.mark.parametrize(("schema", "strict"), [(Move, True), (Loose, False), ({"type": "object"}, False)])
+MAYBE = {
+    "type": "object",
+    "properties": {"a": {"type": ["object", "null"]}},
+    "required": ["a"],
+    "additionalProperties": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("schema", "strict"), [(Move, True), (Loose, False), ({"type": "object"}, False), (MAYBE, False)]
+)
 def test_strict_only_where_the_openai_api_takes_it(schema, strict):
     shape = Shape(schema)
     assert shape.build_request("json_schema")["response_format"]["json_schema"]["strict"] is strict
@@ -178,15 +192,58 @@ def test_strict_only_where_the_openai_api_takes_it(schema, strict):
     assert shape.build_request("text") == {}
 
 
-@pytest.mark.parametrize("last", ["user", "assistant"])
-def test_the_schema_in_words_never_makes_two_turns_of_the_user(last):
-    messages = [{"role": "system", "content": "s"}, {"role": last, "content": "words"}]
-    sent = Shape(Move).instruct(messages, "text")
-    roles = [message["role"] for message in sent]
-    assert roles == (["system", "user"] if last == "user" else ["system", "assistant", "user"])
-    assert sent[0] == messages[0]
-    assert sent[1]["content"].startswith("words")
-    assert messages[1]["content"] == "words"
+@pytest.mark.parametrize("head", [[{"role": "system", "content": "s"}], []], ids=["with a head", "without"])
+def test_the_schema_in_words_stands_in_the_head(head):
+    asked = {"role": "user", "content": "words"}
+    sent = Shape(Move).instruct([*head, asked], "text")
+    assert [message["role"] for message in sent] == ["system", "user"]
+    assert sent[0]["content"].startswith("s\n\nEvery answer" if head else "Every answer")
+    assert json.dumps(Shape(Move).json_schema) in sent[0]["content"]
+    assert sent[1] == asked
+    assert [message["content"] for message in head] == ["s"] * len(head)
+
+
+SHARED = {"type": "object", "properties": {"kind": {"type": "string"}}}
+
+
+@pytest.mark.parametrize(
+    ("mode", "in_prompt", "sent"),
+    [
+        pytest.param("json_schema", False, "own", id="decoded by only"),
+        pytest.param("json_schema", True, "shared", id="counted as prompt"),
+        pytest.param("tool", False, "shared", id="tools are prompt everywhere"),
+    ],
+)
+def test_a_shared_schema_is_sent_where_schemas_are_part_of_the_prompt(mode, in_prompt, sent):
+    shape = Shape(Move, SHARED)
+    request = shape.build_request(mode, in_prompt=in_prompt)
+    schema = (
+        request["response_format"]["json_schema"]["schema"]
+        if mode == "json_schema"
+        else request["tools"][0]["function"]["parameters"]
+    )
+    assert schema == (SHARED if sent == "shared" else shape.json_schema)
+    assert json.dumps(SHARED) in shape.instruct([], "text")[0]["content"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "sent"),
+    [
+        (r"^\d{2}:\d{2}$", r"^[0-9]{2}:[0-9]{2}$"),
+        (r"[\d.-]\d", r"[0-9.-][0-9]"),
+        (r"\\d\[\d", r"\\d\[[0-9]"),
+    ],
+)
+def test_digits_in_patterns_are_sent_as_a_range(pattern, sent):
+    schema = {"type": "object", "properties": {"pattern": {"type": "string", "pattern": pattern}}}
+    (found,) = Shape(schema).sent_schema(in_prompt=False)["properties"].values()
+    assert found["pattern"] == sent
+    assert schema["properties"]["pattern"]["pattern"] == pattern
+
+
+def test_an_answer_is_held_to_its_own_schema_whichever_was_sent():
+    with pytest.raises(UnfitError, match="text"):
+        Shape(Move, SHARED).read(read_reply(respond(content='{"kind": "speak"}')))
 
 
 ASKED = [{"role": "user", "content": "Go."}]
@@ -200,6 +257,7 @@ def test_readable_calls_are_each_answered_by_the_error():
     assert [call["id"] for call in asked[1]["tool_calls"]] == ["1", "2"]
     assert [message["tool_call_id"] for message in asked[2:]] == ["1", "2"]
     assert all("no tool 'b'" in message["content"] for message in asked[2:])
+    assert all("speak to the person instead" in message["content"] for message in asked[2:])
 
 
 @pytest.mark.parametrize("structured", [True, False])

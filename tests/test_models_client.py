@@ -95,7 +95,7 @@ async def test_structured_output_in_the_mode_that_was_probed(name):
     body = endpoint.log[0].body
     assert ("response_format" in body) == (mode == "json_schema")
     assert ("tool_choice" in body) == (mode == "tool")
-    assert ("JSON Schema" in body["messages"][-1]["content"]) == (mode == "text")
+    assert ("JSON Schema" in body["messages"][0]["content"]) == (mode == "text")
 
 
 async def test_many_dialogues_probe_once():
@@ -104,7 +104,22 @@ async def test_many_dialogues_probe_once():
             await asyncio.gather(*(client.complete("user", MODEL, ASKED, schema=Decision) for _ in range(8)))
             assert (await client.capabilities(MODEL)).json_schema
             assert await client.calls_natively(MODEL)
-    assert (len(endpoint.probes), len(endpoint.log)) == (2, 8)
+    assert (len(endpoint.probes), len(endpoint.log)) == (3, 8)
+
+
+SHARED = {"type": "object", "properties": {"kind": {"type": "string"}}}
+
+
+@pytest.mark.parametrize("structured", ["auto", "json_schema"])
+@pytest.mark.parametrize("in_prompt", [False, True], ids=["decoded by", "in the prompt"])
+async def test_a_conversation_keeps_one_schema_where_it_is_part_of_the_prompt(in_prompt, structured):
+    with Endpoint(decide, schema_in_prompt=in_prompt) as endpoint:
+        async with connect(endpoint, structured=structured) as client:
+            await client.complete("tool", MODEL, ASKED, schema=Decision, shared_schema=SHARED)
+            assert (await client.capabilities(MODEL)).schema_in_prompt == in_prompt
+    sent = endpoint.log[0].body["response_format"]["json_schema"]
+    expected = ("answer", SHARED, False) if in_prompt else ("Decision", Decision.model_json_schema(), True)
+    assert (sent["name"], sent["schema"], sent["strict"]) == expected
 
 
 async def test_a_forced_mode_needs_no_probe():
@@ -338,13 +353,20 @@ async def test_a_base_url_without_v1():
 
 
 async def test_an_endpoint_that_stays_down():
-    with Endpoint(script=dict.fromkeys(range(100), "503")) as endpoint:
+    with Endpoint(storm={"503": 1.0}, down=True) as endpoint:
         async with connect(endpoint, patience_s=30) as client:
             with pytest.raises(
                 ModelError, match=r"has failed for \d+ s \(\d tries of one request, the last: 503: The engine"
             ):
                 await client.complete("user", MODEL, ASKED)
     assert len(endpoint.log) > 3
+
+
+async def test_an_endpoint_that_is_too_slow():
+    with Endpoint(storm={"slow": 1.0}, down=True) as endpoint:
+        async with connect(endpoint, timeout_s=0.1, patience_s=2) as client:
+            with pytest.raises(ModelError, match=r"no answer in time\); .* longer by models.timeout_s"):
+                await client.complete("user", MODEL, ASKED)
 
 
 async def test_no_key_for_a_remote_endpoint():
@@ -417,7 +439,7 @@ def test_one_client_in_several_event_loops():
                 await client.aclose()
 
         assert [asyncio.run(ask()) for _ in range(3)] == [Decision(**VALUE)] * 3
-    assert len(endpoint.probes) == 2
+    assert len(endpoint.probes) == 3
     assert client.ledger.group("role")["user"].requests == 3
 
 

@@ -42,10 +42,10 @@ def test_an_endpoint_that_can_do_everything(doctor):
         "usage": "reported",
         "structured answers": "by json_schema, which the endpoint obeys",
         "assistant": "calls tools natively",
-        "price": "not known: see --prices",
+        "price": "not known: give --prices FILE",
     }
     assert latency.endswith(" s for a short answer")
-    assert len(endpoint.probes) == 2
+    assert len(endpoint.probes) == 3
 
 
 @pytest.mark.parametrize(
@@ -79,6 +79,11 @@ def test_an_endpoint_that_can_do_everything(doctor):
             },
             id="nothing",
         ),
+        pytest.param(
+            {"schema_in_prompt": True},
+            {"json_schema": "honoured, and counted as part of the prompt"},
+            id="schema in the prompt",
+        ),
     ],
 )
 def test_an_endpoint_that_can_do_less(doctor, able, expected):
@@ -105,6 +110,14 @@ def test_several_models_and_none_named(doctor):
     with Endpoint(models=("a", "b")) as endpoint:
         code, _, err = doctor("--base-url", endpoint.base_url)
     assert_one_line(code, err, "which model? Give --model NAME; served are: a, b")
+
+
+def test_a_price_from_a_list(doctor, tmp_path):
+    path = tmp_path / "prices.toml"
+    path.write_text('[models."test-model"]\nprompt = 2\ncompletion = 8.5\n')
+    with Endpoint() as endpoint:
+        _, lines, err = doctor("--base-url", endpoint.base_url, "--model", "test-model", "--prices", str(path))
+    assert (lines["price"], err) == ("$2 in, $8.5 out, per million tokens", "")
 
 
 def test_an_unknown_model(doctor):

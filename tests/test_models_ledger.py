@@ -4,7 +4,7 @@ import pytest
 
 from toolflow_graph.errors import BudgetExceeded, RunError, SettingsError
 from toolflow_graph.models.answers import Usage
-from toolflow_graph.models.ledger import Budget, Ledger, read_usage
+from toolflow_graph.models.ledger import Budget, Expense, Ledger, read_usage
 from toolflow_graph.models.prices import Price, find_price, load_prices
 from toolflow_graph.models.settings import ModelSettings
 
@@ -109,9 +109,18 @@ def test_what_is_in_flight_counts():
 
 
 def test_what_an_earlier_session_spent_counts():
-    budget = Budget(ModelSettings(max_tokens=1000), Ledger(PRICES, before=Usage(prompt=990)))
+    before = [Expense(role="user", model="m", dialogue="d", usage=used(prompt=900, completion=90))]
+    budget = Budget(ModelSettings(max_tokens=1000), Ledger(PRICES, before))
     with pytest.raises(BudgetExceeded, match="990 spent"):
         budget.reserve("m", 11, 0).__enter__()
+
+
+def test_what_had_no_price_gets_one_when_it_is_known():
+    kept = []
+    Ledger({}, keep=kept.append).add("user", "m", used())
+    assert kept[0].usage.unpriced == 1
+    total = Ledger(PRICES, kept).total
+    assert (total.unpriced, total.cost) == (0, pytest.approx(PRICES["m"].cost(1000, 0, 100)))
 
 
 def test_a_limit_of_cost_needs_a_price():

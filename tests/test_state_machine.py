@@ -89,13 +89,28 @@ def test_input_patterns_go_before_those_of_the_settings(travel):
     ("choose", "state", "following"),
     [
         (wiring.after_sampler, {}, "planner"),
+        (wiring.after_sampler, {"method": "no-plan"}, "planner"),
+        (wiring.after_sampler, {"method": "direct"}, "writer"),
+        (wiring.after_sampler, {"method": "cot"}, "writer"),
+        (wiring.after_sampler, {"ended": True, "method": "cot"}, "validator"),
         (wiring.after_sampler, {"ended": True}, "validator"),
         (wiring.after_planner, {}, "user"),
         (wiring.after_planner, {"ended": True}, "validator"),
         (wiring.after_user, {}, "assistant"),
         (wiring.after_user, {"ended": True}, "validator"),
     ],
-    ids=["drawn", "nothing-drawn", "planned", "no-plan", "spoke", "user-ended"],
+    ids=[
+        "drawn",
+        "drawn-without-plan",
+        "drawn-to-write",
+        "drawn-to-think-and-write",
+        "nothing-drawn-to-write",
+        "nothing-drawn",
+        "planned",
+        "no-plan",
+        "spoke",
+        "user-ended",
+    ],
 )
 def test_conditional_edges(choose, state, following):
     assert asyncio.run(choose(state)) == following

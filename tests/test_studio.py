@@ -18,7 +18,7 @@ from langgraph_sdk import get_sync_client
 from endpoint import Endpoint
 from toolflow_graph.catalog import load_catalog
 from toolflow_graph.settings import DialogueSettings, StudioSettings
-from toolflow_graph.types import PATTERNS
+from toolflow_graph.types import METHODS, PATTERNS
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("studio")]
 
@@ -130,11 +130,13 @@ def test_graph_is_listed_with_its_description(client):
 
 def test_graph_is_drawn_with_every_node_and_edge(client):
     drawn = client.assistants.get_graph(GRAPH)
-    assert {node["id"] for node in drawn["nodes"]} == {"__start__", "sampler", *STOPS, "__end__"}
+    assert {node["id"] for node in drawn["nodes"]} == {"__start__", "sampler", "writer", *STOPS, "__end__"}
     assert {(edge["source"], edge["target"]) for edge in drawn["edges"]} == {
         ("__start__", "sampler"),
         ("sampler", "planner"),
+        ("sampler", "writer"),
         ("sampler", "validator"),
+        ("writer", "validator"),
         ("planner", "user"),
         ("planner", "validator"),
         ("user", "assistant"),
@@ -164,6 +166,7 @@ def test_context_shows_as_a_form(schemas):
     assert {name: field["default"] for name, field in fields.items()} == defaults
     assert (fields["tools"]["minimum"], fields["tools"]["maximum"]) == (1, 64)
     assert fields["cast"]["enum"] == ["scripted", "llm"]
+    assert fields["method"]["enum"] == list(METHODS)
     assert fields["strategy"]["enum"] == ["walk", "even", "random"]
     assert fields["patterns"]["items"]["enum"] == list(PATTERNS)
 
@@ -192,6 +195,17 @@ def test_context_decides_what_is_played(client, thread):
     assert len(out["drawn"]) == 4
     assert out["messages"][0]["id"] == "3-0-0"
     assert out["verdict"] == "accepted", out["findings"]
+
+
+def test_method_of_the_form_is_played(client, thread):
+    values = play(client, thread, input={}, context={**SHORT, "method": "no-plan"})["values"]
+    assert (values["plan"]["requests"], values["patterns"]) == ([], [])
+    assert values["verdict"] == "accepted", values["findings"]
+
+
+def test_method_that_needs_a_model_says_so(client, thread):
+    with pytest.raises(Exception, match="method 'direct' needs a model that writes"):
+        play(client, thread, input={}, context={**SHORT, "method": "direct"})
 
 
 def test_emptied_catalog_field_means_the_bundled_catalog(client, thread):

@@ -2,17 +2,22 @@
 
 import hashlib
 import math
+import random
+from collections import Counter
 from functools import cache
 
+import networkx as nx
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolflow_graph.catalog import iterate_slots
+from toolflow_graph.encoder import load_encoder
 from toolflow_graph.errors import CatalogError, EncoderError, SettingsError
-from toolflow_graph.retriever import load_encoder, snap_embeddings
-from toolflow_graph.tool_graph import DEFAULT_TAU, build_tool_graph
+from toolflow_graph.similarity import snap_embeddings
+from toolflow_graph.tool_graph import DEFAULT_TAU, build_tool_graph, graph, rows
+from toolflow_graph.tool_graph.kinds import AGREEMENT, find_kind
 from toolflow_graph.types import Edge, Tool
 
 
@@ -111,7 +116,9 @@ def assert_equal_to_reference(tool_graph, reference):
 
 names = st.sampled_from(["id", "order_id", "city", "date", "käse", ""])
 descriptions = st.sampled_from([None, "", "Identifier", "Name of the city", "Day", "x y"])
-leaves = st.builds(lambda text: {} if text is None else {"type": "string", "description": text}, descriptions)
+types = st.sampled_from([{"type": "string"}, {"type": "integer"}, {"type": "boolean"}, {"type": ["string", "null"]},
+                         {"type": "string", "format": "date"}, {"type": "array"}])  # fmt: skip
+leaves = st.builds(lambda text, kind: {} if text is None else {**kind, "description": text}, descriptions, types)
 schemas = st.recursive(
     st.dictionaries(names, leaves, max_size=3).map(lambda properties: {"type": "object", "properties": properties}),
     lambda inner: st.dictionaries(
@@ -132,7 +139,164 @@ def test_edges_equal_brute_force_on_random_catalogs(tools, data):
     borderline = sorted({cosine(one, other) for one in texts for other in texts if cosine(one, other) > 0})
     tau = data.draw(st.sampled_from([0.82, 0.5, 0.001, 1.0, *borderline]))
     reference = build_reference(tools, cosine, tau)
-    assert_equal_to_reference(build_tool_graph(tools, ClusterEncoder(), tau), reference)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows, "_FEW", data.draw(st.sampled_from([0, 2, 256])))
+        tool_graph = build_tool_graph(tools, ClusterEncoder(), tau)
+        assert_equal_to_reference(tool_graph, reference)
+        assert_projections_equal_reference(tool_graph, reference)
+
+
+def assert_projections_equal_reference(tool_graph, reference):
+    ends = {kind: [(a, b) for its_kind, a, b in reference if its_kind == kind] for kind in ("P-P", "P-R")}
+    joined = nx.Graph([*ends["P-P"], *ends["P-R"]])
+    joined.add_nodes_from(tool_graph.tools)
+    for tool in tool_graph.tools:
+        assert tool_graph.neighbours(tool) == sorted(joined[tool])
+        assert tool_graph.peers(tool) == sorted(b for a, b in ends["P-P"] if a == tool)
+        assert tool_graph.consumers(tool) == sorted(b for a, b in ends["P-R"] if a == tool)
+        assert tool_graph.producers(tool) == sorted(a for a, b in ends["P-R"] if b == tool)
+    edges = tool_graph.edges_between(tool_graph.tools)
+    assert Counter((e.kind, frozenset((e.source, e.target))) for e in edges if e.kind == "P-P") == Counter(
+        (kind, frozenset((a, b))) for kind, a, b in reference if kind == "P-P" and a < b
+    )
+    assert {(e.source, e.target) for e in edges if e.kind == "P-R"} == set(ends["P-R"])
+    labels = dict(zip(tool_graph.tools, tool_graph.components.tolist(), strict=True))
+    parts = {frozenset(part) for part in nx.connected_components(joined)}
+    assert {frozenset(name for name in labels if labels[name] == label) for label in labels.values()} == parts
+
+
+def weigh_slots(source, target, cosine, rarity, factor):
+    """Return what all pairs of similar slots of two schemas add to a weight."""
+    return sum(
+        cosine(text, other)
+        * AGREEMENT[find_kind(slot.schema), find_kind(other_slot.schema)]
+        * rarity(text) * rarity(other)
+        * factor(slot, other_slot)
+        for text, slot in source.items()
+        for other, other_slot in target.items()
+        if cosine(text, other) > 0.5
+    )  # fmt: skip
+
+
+def list_texts(schema):
+    return {slot.text: slot for slot in reversed(list(iterate_slots(schema)))}
+
+
+@settings(max_examples=60, deadline=None)
+@given(tools=catalogs.filter(bool), data=st.data())
+def test_weights_equal_their_definition(tools, data):
+    domains = data.draw(st.lists(st.sampled_from("ab"), min_size=len(tools), max_size=len(tools)))
+    tools = [
+        tool.model_copy(
+            update={
+                "domain": domain,
+                "parameters": {
+                    **tool.parameters,
+                    "required": [name for name in tool.parameters["properties"] if name > "d"],
+                },
+            }
+        )
+        for tool, domain in zip(tools, domains, strict=True)
+    ]
+    cosine = make_cosine(tools, ClusterEncoder())
+    texts = [list_texts(tool.parameters) | list_texts(tool.returns) for tool in tools]
+
+    def rarity(text):
+        standing = sum(text in own for own in texts)
+        return math.log((len(tools) + 1) / standing) / math.sqrt(standing)
+
+    def weigh_feeding(producer, consumer):
+        takes = list_texts(producer.parameters)
+
+        def factor(given, taken):
+            optional = taken.path.split(".")[0] not in consumer.parameters["required"]
+            echoed = any(cosine(given.text, text) > 0.5 for text in takes)
+            return 3 * (0.2 if optional else 1) * (0.2 if echoed else 1)
+
+        return weigh_slots(list_texts(producer.returns), list_texts(consumer.parameters), cosine, rarity, factor)
+
+    def weigh(one, other, same):
+        shared = weigh_slots(list_texts(one.parameters), list_texts(other.parameters), cosine, rarity, lambda *_: same)
+        return shared + weigh_feeding(one, other) + weigh_feeding(other, one)
+
+    tool_graph = build_tool_graph(tools, ClusterEncoder(), 0.5, edges="weighted")
+    weights = tool_graph.weights
+    whole = np.array([[weigh(a, b, 1) if a is not b else 0.0 for b in tools] for a in tools])
+    damped = np.array(
+        [[weigh(a, b, 0.5 if a.domain == b.domain else 1) if a is not b else 0.0 for b in tools] for a in tools]
+    )
+    assert np.allclose([weights.weigh(tool) for tool in range(len(tools))], damped)
+    values = np.random.default_rng(0).random(len(tools))
+    assert np.allclose(weights.spread(values), whole @ values)
+    assert np.allclose(weights.strengths, whole.sum(axis=1))
+    joined = nx.from_numpy_array(whole > 0)
+    labels = weights.components
+    assert {frozenset(np.flatnonzero(labels == label).tolist()) for label in labels} == {
+        frozenset(part) for part in nx.connected_components(joined)
+    }
+
+
+def test_weighted_steps_are_drawn_by_their_weights():
+    rng = np.random.default_rng(5)
+    tools = [
+        make_tool(
+            f"t{number}",
+            make_schema(**{f"s{slot}": "x" for slot in rng.choice(12, 3, replace=False)}),
+            make_schema(**{f"s{slot}": "x" for slot in rng.choice(12, 2, replace=False)}),
+            domain="ab"[number % 2],
+        )
+        for number in range(15)
+    ]
+    weights = build_tool_graph(tools, OneHotEncoder(), edges="weighted").weights
+    generator = random.Random(0)
+    for tool in range(15):
+        seen = {tool, (tool + 1) % 15}
+        expected = weights.weigh(tool)
+        expected[list(seen)] = 0
+        draws = 4000
+        counts = Counter(weights.draw(tool, seen, generator) for _ in range(draws))
+        expected *= draws / expected.sum()
+        assert set(counts) <= set(np.flatnonzero(expected).tolist())
+        often = expected >= 5
+        statistic = sum((counts[k] - expected[k]) ** 2 / expected[k] for k in np.flatnonzero(often).tolist())
+        assert statistic < 2.5 * often.sum() + 10
+    assert weights.draw(0, set(range(15)), generator) is None
+
+
+def test_values_that_do_not_fit_join_nothing_in_the_weighted_graph():
+    flag = {"type": "object", "properties": {"when": {"type": "boolean"}}}
+    date = {"type": "object", "properties": {"when": {"type": "string", "format": "date"}}}
+    tool_graph = build_tool_graph(
+        [make_tool("flag", flag, make_schema()), make_tool("date", make_schema(), date)],
+        OneHotEncoder(),
+        edges="weighted",
+    )
+    assert tool_graph.neighbours("flag") == ["date"]
+    assert not tool_graph.weights.weigh(0).any()
+    assert len(set(tool_graph.weights.components)) == 2
+
+
+@pytest.mark.parametrize(
+    ("edges", "count", "chosen"),
+    [("auto", 52, "weighted"), ("auto", 51, "paper"), ("paper", 60, "paper"), ("weighted", 3, "weighted")],
+    ids=["many", "few", "paper", "weighted"],
+)
+def test_weights_are_for_catalogs_in_which_tools_have_many_neighbours(edges, count, chosen):
+    tools = [make_tool(f"t{number}", make_schema(id="Identifier"), make_schema()) for number in range(count)]
+    assert build_tool_graph(tools, OneHotEncoder(), edges=edges).edges == chosen
+
+
+def test_unknown_edges_are_refused():
+    with pytest.raises(SettingsError, match="edges are 'best'; choose from auto, paper, weighted"):
+        build_tool_graph(TRAVEL, OneHotEncoder(), edges="best")
+
+
+def test_matrices_of_too_many_edges_are_refused(monkeypatch, travel):
+    monkeypatch.setattr(graph, "MOST_ENTRIES", 3)
+    for ask in (lambda: travel.pp, lambda: travel.pr, lambda: travel.adjacency, travel.to_networkx):
+        with pytest.raises(CatalogError, match=r"about 4\.0e\+00 edges, too many for a matrix"):
+            ask()
+    assert travel.neighbours("book_hotel") == ["find_hotels", "cancel_booking"]
 
 
 TRAVEL = [

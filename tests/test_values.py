@@ -188,6 +188,31 @@ def test_numbers_without_bounds_are_plausible(name, low, high):
     assert all(low <= draw_value(name, {"type": "number"}, rng, TODAY) <= high for _ in range(100))
 
 
+@pytest.mark.parametrize(
+    ("schema", "values"),
+    [
+        ({"type": "number", "minimum": 5, "maximum": 30, "examples": [20.5, 21, 22]}, {20.5, 21, 21.5, 22}),
+        ({"type": "integer", "minimum": 0, "maximum": 900, "examples": [30, 45, 90]}, {30, 45, 60, 75, 90}),
+        ({"type": "number", "minimum": 0, "maximum": 9, "multipleOf": 0.5, "examples": [1, 2]}, {1, 2}),
+        ({"type": "number", "minimum": 0, "maximum": 3, "multipleOf": 1, "examples": [0.5, 2]}, {1, 2}),
+        ({"type": "integer", "minimum": 4, "maximum": 6, "examples": [4]}, {4, 5, 6}),
+        ({"type": "integer", "minimum": 4, "maximum": 6, "examples": [1, 9]}, {4, 5, 6}),
+        ({"type": "integer", "examples": [3, 8]}, {3, 8}),
+    ],
+    ids=["halves", "quarters", "steps", "own step", "one", "beyond the bounds", "no bounds"],
+)
+def test_numbers_lie_between_their_examples(schema, values):
+    rng = random.Random(2)
+    assert {draw_value("x", schema, rng, TODAY) for _ in range(200)} == values
+
+
+def test_a_list_that_may_be_empty_is_not_drawn_empty():
+    rng = random.Random(2)
+    schema = {"type": "array", "items": {"type": "string"}, "minItems": 0, "maxItems": 2}
+    assert {len(draw_value("tags", schema, rng, TODAY)) for _ in range(50)} == {1, 2}
+    assert draw_value("tags", {**schema, "maxItems": 0}, rng, TODAY) == []
+
+
 def test_examples_in_a_description_are_used():
     schema = {"type": "string", "description": "The platform, e.g. 'Xbox', 'PC'"}
     assert draw_value("platform", schema, random.Random(1), TODAY) in ("Xbox", "PC")

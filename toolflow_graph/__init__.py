@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from toolflow_graph.catalog import load_catalog
     from toolflow_graph.dataset import read_dialogues
+    from toolflow_graph.encoder import load_encoder
     from toolflow_graph.errors import ToolflowError
-    from toolflow_graph.retriever import load_encoder
     from toolflow_graph.runner import agenerate, generate
     from toolflow_graph.settings import RunSettings
     from toolflow_graph.tool_graph import build_tool_graph
@@ -42,7 +42,7 @@ _HOMES = {
     "build_tool_graph": "tool_graph",
     "generate": "runner",
     "load_catalog": "catalog",
-    "load_encoder": "retriever",
+    "load_encoder": "encoder",
     "read_dialogues": "dataset",
 }
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from langchain_core.messages import ToolMessage
 from pydantic import ValidationError
 
 from toolflow_graph.agents.openai_format import label_turns, to_openai_messages
@@ -75,6 +76,7 @@ def record_of(state: DialogueState, settings: DialogueSettings, stage: Stage) ->
         turns=tuple(label_turns(spoken, plan)) if plan else (),
         provenance=tuple(Provenance.model_validate(entry) for entry in state.get("provenance", [])),
         cast=settings.cast,
+        method=settings.method,
         findings=tuple(Finding.model_validate(finding) for finding in state.get("findings", [])),
         usage={
             "turns": sum(message["role"] == "user" for message in messages),
@@ -84,13 +86,16 @@ def record_of(state: DialogueState, settings: DialogueSettings, stage: Stage) ->
         models=_models_of(settings, index),
         spent=tuple(state.get("usage", ())),
         attempts=tuple(state.get("attempts", ())),
+        executed=tuple(
+            message.tool_call_id
+            for message in spoken
+            if isinstance(message, ToolMessage) and message.additional_kwargs.get("executed")
+        ),
     )
 
 
 def _models_of(settings: DialogueSettings, index: int) -> dict[str, str]:
-    if settings.cast == "scripted":
-        return {}
-    drawn = draw_models(settings.models, derive_rng(settings.seed, index, "models"))
+    drawn = draw_models(settings.models, derive_rng(settings.seed, index, "models"), settings.roles)
     return {str(role): model for role, model in drawn.items()}
 
 

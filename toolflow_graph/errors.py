@@ -13,6 +13,7 @@ __all__ = [
     "ModelError",
     "ModelOutputError",
     "PlanError",
+    "RequestError",
     "ResourceError",
     "RunError",
     "SamplingError",
@@ -61,6 +62,10 @@ class ContextLengthError(ModelError):
     """A request is longer than the model's context; the trouble of one dialogue, not of the endpoint."""
 
 
+class RequestError(ModelError):
+    """One request keeps failing while another is answered; the trouble of one dialogue, not of the endpoint."""
+
+
 class ModelOutputError(ToolflowError):
     """A model answered something that could not be read even after the repairs.
 
@@ -81,4 +86,8 @@ class RunError(ToolflowError):
 
 
 class BudgetExceeded(RunError):  # noqa: N818 - what happened is no mistake: the user has set this end
-    """The next request would pass the cost or the tokens that the user allows."""
+    """The next request would pass the cost or the tokens that the user allows by `option` of the command line."""
+
+    def __init__(self, message: str, option: str = "") -> None:
+        super().__init__(message)
+        self.option = option

@@ -13,8 +13,12 @@
 At a dead end a walk steps back to the latest tool that has an undrawn neighbour. Drawing anew would favour the tools in
 dense regions, and going on from the best-connected tool would favour hubs.
 
+On a graph of weighted edges (see `ToolGraph.edges`) a step is drawn by the weights, and "more neighbours" is more
+weight.
+
 A walk visits well-connected tools more often than others, wherever it starts. Starts are therefore weighted so that,
-over many walks, every tool is expected equally often, as far as the choice of the start can do that.
+over many walks, every tool is expected equally often, as far as the choice of the start can do that. Where the paper's
+edges are too many to be listed, starts are uniform.
 """
 
 import random
@@ -28,6 +32,7 @@ import numpy as np
 
 from toolflow_graph.errors import SamplingError, SettingsError
 from toolflow_graph.tool_graph import ToolGraph
+from toolflow_graph.tool_graph.rows import clear_bit, count_bits, list_bits, pick_bit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,6 +43,11 @@ Strategy = Literal["walk", "even", "random"]
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 
 _BALANCING_ROUNDS = 60
+_MOST_BALANCED = 2_000_000
+"""Neighbours of all tools up to which the starts of walks on the paper's edges are balanced."""
+
+_TRIALS = 64
+"""Steps to heavier tools that an even walk may refuse before it takes one."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +119,7 @@ def sample_tools(
 def _draw_start(
     tool_graph: ToolGraph, size: int, rng: random.Random, strategy: Strategy, *, fixed: int | None, restart: bool
 ) -> int:
-    reachable = np.bincount(tool_graph.components)[tool_graph.components]
+    reachable = _count_reachable(tool_graph)
     if fixed is None and (restart or reachable.max() >= size):
         candidates, cumulative = _weigh_starts(tool_graph, 1 if restart else size, size, strategy)
         return rng.choices(candidates, cum_weights=cumulative)[0]
@@ -122,34 +132,56 @@ def _draw_start(
     return position
 
 
+@lru_cache(maxsize=16)
+def _count_reachable(tool_graph: ToolGraph) -> "NDArray[np.int64]":
+    """Return the size of the connected component of each tool."""
+    components = tool_graph.weights.components if tool_graph.edges == "weighted" else tool_graph.components
+    return np.bincount(components)[components]
+
+
 def _walk(tool_graph: ToolGraph, drawn: list[int], size: int, rng: random.Random, strategy: Strategy) -> None:
     """Extend `drawn` to `size` tools; where a whole component is drawn, go on from any other tool."""
+    draw = _draw_weighted if tool_graph.edges == "weighted" else _draw_plain
     seen = set(drawn)
     while len(drawn) < size:
-        for current in reversed(drawn):
-            fresh = [tool for tool in _list_neighbours(tool_graph, current) if tool not in seen]
-            if fresh:
-                break
-        else:
-            current, fresh = -1, [tool for tool in range(len(tool_graph)) if tool not in seen]
-        if strategy == "walk" or current < 0:
-            step = rng.choice(fresh)
-        else:
-            step = rng.choices(fresh, _favour_small(tool_graph, current, fresh))[0]
+        steps = (draw(tool_graph, current, seen, rng, strategy) for current in reversed(drawn))
+        step = next((found for found in steps if found is not None), None)
+        if step is None:
+            step = rng.choice([tool for tool in range(len(tool_graph)) if tool not in seen])
         drawn.append(step)
         seen.add(step)
 
 
-def _list_neighbours(tool_graph: ToolGraph, tool: int) -> list[int]:
-    matrix = tool_graph.adjacency
-    neighbours: list[int] = matrix.indices[matrix.indptr[tool] : matrix.indptr[tool + 1]].tolist()
-    return neighbours
+def _draw_plain(
+    tool_graph: ToolGraph, current: int, seen: set[int], rng: random.Random, strategy: Strategy
+) -> int | None:
+    """Draw one of the neighbours that are not in `seen`, or return None when there is none."""
+    fresh = tool_graph.rows.joined(current)
+    for tool in seen:
+        clear_bit(fresh, tool)
+    count = count_bits(fresh)
+    if not count:
+        return None
+    if strategy == "walk":
+        return pick_bit(fresh, rng.choice(range(count)))
+    tools = list_bits(fresh)
+    degrees = tool_graph.degrees
+    favour = np.cumsum(np.minimum(1.0, degrees[current] / degrees[tools]))
+    step: int = rng.choices(tools.tolist(), cum_weights=favour.tolist())[0]
+    return step
 
 
-def _favour_small(tool_graph: ToolGraph, current: int, tools: list[int]) -> list[float]:
-    ends = tool_graph.adjacency.indptr
-    degree = ends[current + 1] - ends[current]
-    return [min(1.0, float(degree / (ends[tool + 1] - ends[tool]))) for tool in tools]
+def _draw_weighted(
+    tool_graph: ToolGraph, current: int, seen: set[int], rng: random.Random, strategy: Strategy
+) -> int | None:
+    weights = tool_graph.weights
+    if strategy == "walk":
+        return weights.draw(current, seen, rng)
+    for _ in range(_TRIALS):
+        step = weights.draw(current, seen, rng)
+        if step is None or rng.random() * weights.strengths[step] < weights.strengths[current]:
+            break
+    return step
 
 
 @lru_cache(maxsize=16)
@@ -162,26 +194,42 @@ def _weigh_starts(
     matrix T (that steps never go back to a drawn tool is left out). The weights are found by giving a start more, round
     after round, where the use is below the mean.
     """
-    reachable = np.bincount(tool_graph.components)[tool_graph.components]
-    candidates = np.nonzero(reachable >= reach)[0]
+    candidates = np.nonzero(_count_reachable(tool_graph) >= reach)[0]
+    starts = np.zeros(len(tool_graph))
+    starts[candidates] = 1 / len(candidates)
+    step_on = _make_step(tool_graph, strategy)
+    for _ in range(_BALANCING_ROUNDS):
+        if step_on is None:
+            break
+        use, step = starts.copy(), starts
+        for _ in range(size - 1):
+            step = step_on(step)
+            use += step
+        starts[candidates] *= np.sqrt(use[candidates].mean() / use[candidates])
+        starts /= starts.sum()
+    return candidates.tolist(), list(accumulate(starts[candidates].tolist()))
+
+
+def _make_step(
+    tool_graph: ToolGraph, strategy: Strategy
+) -> "Callable[[NDArray[np.float64]], NDArray[np.float64]] | None":
+    """Return what turns the chances to be at each tool into those one step later; None where that is too much work."""
+    tiny = np.finfo(np.float64).tiny
+    if tool_graph.edges == "weighted":
+        weights = tool_graph.weights
+        strengths = np.maximum(weights.strengths, tiny)
+        return lambda chances: np.maximum(weights.spread(chances / strengths), 0.0)
+    if tool_graph.mean_degree * len(tool_graph) > _MOST_BALANCED:
+        return None
     matrix = tool_graph.adjacency.astype(np.float64).tocsr()
     degrees = np.diff(matrix.indptr).astype(np.float64)
     if strategy == "even":
         rows = np.repeat(np.arange(len(degrees)), np.diff(matrix.indptr))
         matrix.data = np.minimum(1.0, degrees[rows] / degrees[matrix.indices])
     totals: NDArray[np.float64] = np.asarray(matrix.sum(axis=1))
-    scale = 1.0 / np.maximum(totals, np.finfo(np.float64).tiny)
+    scale = 1.0 / np.maximum(totals, tiny)
     backward: Any = matrix.T.tocsr()
-    starts = np.zeros(len(degrees))
-    starts[candidates] = 1 / len(candidates)
-    for _ in range(_BALANCING_ROUNDS):
-        use, step = starts.copy(), starts
-        for _ in range(size - 1):
-            step = backward @ (step * scale)
-            use += step
-        starts[candidates] *= np.sqrt(use[candidates].mean() / use[candidates])
-        starts /= starts.sum()
-    return candidates.tolist(), list(accumulate(starts[candidates].tolist()))
+    return lambda chances: backward @ (chances * scale)
 
 
 def measure_sampling(

@@ -1,17 +1,15 @@
 """Settings of a dialogue and of a run; unknown keys are errors."""
 
 import random
-import tomllib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from toolflow_graph.errors import SettingsError
-from toolflow_graph.models.settings import DEFAULT_KEY_ENV, ModelSettings, model_options
-from toolflow_graph.types import Pattern
+from toolflow_graph.models.settings import DEFAULT_KEY_ENV, ROLES, ModelSettings, Role, model_options, names_models
+from toolflow_graph.types import Method, Pattern
 
 __all__ = [
     "DEFAULT_MIX",
@@ -21,7 +19,6 @@ __all__ = [
     "StudioSettings",
     "apportion",
     "assign_patterns",
-    "load_settings",
     "parse_settings",
 ]
 
@@ -73,7 +70,20 @@ class DialogueSettings(BaseModel):
         default="all-MiniLM-L6-v2",
         description="Sentence encoder: the embedded one, or a sentence-transformers id or path",
     )
+    method: Method = Field(
+        default="toolflow",
+        description="How dialogues are made: `no-graph` draws tools at random whatever `strategy` says, `no-plan` lets "
+        "the user improvise and has no use for `patterns` and `mix`, `direct` and `cot` have one model write it all",
+    )
+    encoder_backend: Literal["torch", "bf16", "onnx"] = Field(
+        default="torch", description="What encodes: the model as it is, with 16-bit weights, or in ONNX Runtime"
+    )
     tau: float = Field(default=0.82, gt=0, le=1, description="Two slots are joined when their cosine is above this")
+    edges: Literal["auto", "paper", "weighted"] = Field(
+        default="auto",
+        description="What walks go along: all edges alike, each by its weight, or weights where tools have more than "
+        "50 neighbours in the mean",
+    )
     strategy: Literal["walk", "even", "random"] = Field(
         default="walk", description="How tool subsets are drawn from the Tool Graph"
     )
@@ -84,10 +94,28 @@ class DialogueSettings(BaseModel):
     min_requests: int = Field(default=2, ge=1, le=64, description="Fewest requests of a plan")
     max_requests: int = Field(default=5, ge=1, le=64, description="Most requests of a plan")
     max_turns: int = Field(default=30, ge=1, le=500, description="User turns after which a dialogue is cut off")
+    recall: int = Field(
+        default=12, ge=0, le=64, description="Facts that a model is reminded of in a long dialogue; 0 for none"
+    )
+    recall_after: int = Field(
+        default=40, ge=0, description="Messages after which a model's conversation is long enough to be reminded in"
+    )
+    window: int = Field(
+        default=0, ge=0, description="Latest messages that a model is shown, for one with a short context; 0 for all"
+    )
     cast: Literal["scripted", "llm"] = Field(
         default="scripted", description="Who plays the agents: rules and a grammar, or chat models"
     )
-    models: ModelSettings = Field(default=ModelSettings(), description="Endpoint, models and limits of the LLM cast")
+    models: ModelSettings = Field(default=ModelSettings(), description="Endpoint, models and limits")
+    execute: Literal["none", "read_only", "all"] = Field(
+        default="none",
+        description="Which tools are called for real where they can be (MCP servers, Python functions), instead of "
+        "being simulated: none, those marked as read-only, or all",
+    )
+    execute_tools: tuple[str, ...] = Field(
+        default=(), description="Names of further tools that are called for real, whatever they are marked as"
+    )
+    execute_timeout_s: float = Field(default=30.0, gt=0, le=3600, description="Seconds after which a real call fails")
     seed: int = Field(default=0, ge=0, description="Seed of the run")
     patterns: tuple[Pattern, ...] = Field(
         default=(), description="Patterns of the dialogue; empty to draw them from the mix"
@@ -107,6 +135,61 @@ class DialogueSettings(BaseModel):
             raise ValueError("mix is empty; give at least one entry")
         return self
 
+    @model_validator(mode="after")
+    def _writer_is_a_model(self) -> Self:
+        if self.written and self.cast != "llm":
+            raise ValueError(
+                f"method {self.method!r} needs a model that writes, and the cast is {self.cast!r}; give --model NAME, "
+                "or take another method"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _executed_for_models(self) -> Self:
+        if self.executes and (self.cast != "llm" or self.written):
+            who = f"method {self.method!r}" if self.written else f"the cast {self.cast!r}"
+            raise ValueError(
+                f"tools cannot be executed for {who}, which makes up their results beforehand; give --model NAME, "
+                "or leave out --execute"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _scripted_is_reworded(self) -> Self:
+        if self.models.reword and self.cast != "scripted":
+            raise ValueError(
+                f"models.reword rewords what the scripted cast says, and the cast is {self.cast!r}: leave it out, or "
+                "name no other model"
+            )
+        return self
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        """The roles that models play; none where all goes by rules."""
+        if self.cast == "llm":
+            return ROLES
+        return ("reword",) if self.models.reword else ()
+
+    @property
+    def with_graph(self) -> bool:
+        """Whether tools are drawn from the Tool Graph."""
+        return not self.method.startswith("no-graph")
+
+    @property
+    def with_plan(self) -> bool:
+        """Whether a plan is written before the dialogue is played."""
+        return not self.method.endswith("no-plan")
+
+    @property
+    def executes(self) -> bool:
+        """Whether some tools are called for real."""
+        return self.execute != "none" or bool(self.execute_tools)
+
+    @property
+    def written(self) -> bool:
+        """Whether one request to a model writes the whole dialogue."""
+        return self.method in ("direct", "cot")
+
 
 class StudioSettings(DialogueSettings):
     """A dialogue's settings as LangGraph Studio's form has them: flat, the models named as on the command line.
@@ -122,14 +205,15 @@ class StudioSettings(DialogueSettings):
     user_model: str = Field(default="", description="Model or pool of the user, if another")
     assistant_model: str = Field(default="", description="Model or pool of the assistant, if another")
     tool_model: str = Field(default="", description="Model or pool of the tool simulator, if another")
+    reword: str = Field(default="", description="For the scripted cast: model or pool that rewords its lines")
     base_url: str = Field(default="", description="OpenAI-compatible endpoint; empty for the OpenAI API")
     key_env: str = Field(default=DEFAULT_KEY_ENV, description="Environment variable of the server with the API key")
 
     @model_validator(mode="before")
     @classmethod
     def _gather_models(cls, values: dict[str, Any]) -> dict[str, Any]:
-        flat = ("model", "planner_model", "user_model", "assistant_model", "tool_model", "base_url", "key_env")
-        given = {name: values[name] for name in flat if values.get(name)}
+        roles = ("model", "planner_model", "user_model", "assistant_model", "tool_model", "reword")
+        given = {name: values[name] for name in (*roles, "base_url", "key_env") if values.get(name)}
         return {**values, "models": model_options(**given)} if given else values
 
 
@@ -155,9 +239,12 @@ class RunSettings(DialogueSettings):
 
 
 def parse_settings(values: Mapping[str, Any]) -> RunSettings:
-    """Validate settings; raises `SettingsError` with one line that names the setting and the trouble."""
+    """Validate settings; raises `SettingsError` with one line that names the setting and the trouble.
+
+    Where a model is named and no cast, models play.
+    """
     try:
-        return RunSettings.model_validate(dict(values))
+        return RunSettings.model_validate({**({"cast": "llm"} if names_models(values.get("models")) else {}), **values})
     except ValidationError as exc:
         error = exc.errors()[0]
         place = ".".join(str(part) for part in error["loc"])
@@ -167,16 +254,6 @@ def parse_settings(values: Mapping[str, Any]) -> RunSettings:
         said = error["msg"].removeprefix("Value error, ")
         given = "" if not place else f" (given: {error['input']!r})"
         raise SettingsError(f"setting {place!r}: {said}{given}" if place else said) from exc
-
-
-def load_settings(path: Path) -> dict[str, Any]:
-    """Read settings from a TOML file as a plain mapping; raises `SettingsError` when it cannot be read."""
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as exc:
-        raise SettingsError(f"{path}: cannot be read: {exc}") from exc
-    except tomllib.TOMLDecodeError as exc:
-        raise SettingsError(f"{path}: not TOML: {exc}") from exc
 
 
 def apportion(shares: Sequence[float], total: int) -> list[int]:

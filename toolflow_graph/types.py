@@ -1,17 +1,20 @@
 """The types that cross a boundary: tools, plans, calls, findings and dialogue records."""
 
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
     "JSON",
+    "METHODS",
     "PATTERNS",
+    "Annotations",
     "DialoguePlan",
     "DialogueRecord",
     "Edge",
     "ErrorPhrasing",
     "Finding",
+    "Method",
     "Pattern",
     "Phrasings",
     "PlannedRequest",
@@ -41,6 +44,11 @@ Pattern = Literal[
 """What a planned request exercises; the Berkeley Function-Calling Leaderboard's own words where it has them."""
 
 PATTERNS: tuple[Pattern, ...] = get_args(Pattern)
+
+Method = Literal["toolflow", "no-graph", "no-plan", "no-graph-no-plan", "direct", "cot"]
+"""How dialogues are made: the paper's way, its ablations, and the baselines that write a dialogue in one request."""
+
+METHODS: tuple[Method, ...] = get_args(Method)
 
 Severity = Literal["error", "warning"]
 
@@ -75,11 +83,24 @@ class Phrasings(Record):
     declines: tuple[str, ...] = ()
 
 
+class Annotations(Record):
+    """What a tool's source says of its effects; None where it does not say."""
+
+    read_only: bool | None = None
+    destructive: bool | None = None
+    deprecated: bool = False
+
+
+InferredField = Annotated[str, Field(pattern=r"^(description|parameters|returns|phrasings)(\.|$)")]
+
+
 class Tool(Record):
     """A callable tool in the terms of OpenAI function calling, plus what it returns.
 
-    `parameters` and `returns` are JSON Schema objects; `inferred` names the fields that were not in the source
-    but filled in by rules.
+    `parameters` and `returns` are JSON Schema objects; `inferred` names what was not in the source but filled in, by
+    rules or by a model: whole fields (`returns`), or a part of one slot (`parameters.city.description`).
+    `provider` is who offers the tool (an API's host, a server), `runs` how it can be called for real, such as
+    `python:module:function`.
     """
 
     name: str = Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")
@@ -88,8 +109,11 @@ class Tool(Record):
     returns: JSON
     domain: str = ""
     source: str = ""
-    inferred: tuple[Literal["description", "parameters", "returns", "phrasings"], ...] = ()
+    inferred: tuple[InferredField, ...] = ()
     phrasings: Phrasings | None = None
+    provider: str = ""
+    annotations: Annotations = Annotations()
+    runs: str = ""
 
     @property
     def required(self) -> list[str]:
@@ -150,6 +174,7 @@ class DialoguePlan(Record):
     """A scenario and the requests made in it (paper, section 3.2).
 
     `outline` is the scripted cast's agenda: `acts` in order and the `calls` they speak of; empty when models play.
+    Without requests the dialogue was not planned: the scenario then has day and city, and nothing else.
     """
 
     scenario: Scenario
@@ -180,7 +205,7 @@ class Finding(Record):
 
 
 class TurnLabel(Record):
-    """Which planned request a message belongs to: `message` and `request` are indices."""
+    """Which request a message belongs to: `message` and `request` are indices."""
 
     message: int
     request: int
@@ -190,8 +215,11 @@ class TurnLabel(Record):
 class DialogueRecord(Record):
     """One line of `dialogues.jsonl`: the dialogue in OpenAI terms, and everything that made it.
 
-    `usage` counts turns, messages and calls; `spent` has an entry per turn of a model (agent, tokens, US dollars,
-    reasoning), `attempts` the answers of models that were refused, with the reason.
+    `patterns` are those that were due; all of them occur, and what a request is besides (`single`, `sequential`) stands
+    in `turns`. Both are empty where nothing was planned; a dialogue written in one request has them, by its writer's
+    word. `usage` counts turns, messages and calls; `spent` has an entry per turn of a model (agent, tokens,
+    US dollars, reasoning), `attempts` the answers of models that were refused, with the reason. `executed` are the ids
+    of the calls that a real tool answered.
     """
 
     id: str
@@ -206,8 +234,10 @@ class DialogueRecord(Record):
     turns: tuple[TurnLabel, ...] = ()
     provenance: tuple[Provenance, ...] = ()
     cast: str = "scripted"
+    method: Method = "toolflow"
     models: dict[str, str] = {}
     findings: tuple[Finding, ...] = ()
     usage: dict[str, int] = {}
     spent: tuple[JSON, ...] = ()
     attempts: tuple[JSON, ...] = ()
+    executed: tuple[str, ...] = ()

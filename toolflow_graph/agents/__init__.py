@@ -14,6 +14,8 @@ from toolflow_graph.agents.roles import (
     ToolSimulator,
     User,
     UserTurn,
+    Writer,
+    Writing,
 )
 
 __all__ = [
@@ -30,4 +32,6 @@ __all__ = [
     "ToolSimulator",
     "User",
     "UserTurn",
+    "Writer",
+    "Writing",
 ]

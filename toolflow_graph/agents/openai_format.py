@@ -42,10 +42,15 @@ def _convert(message: AnyMessage) -> JSON:
 
 
 def label_turns(messages: Sequence[AnyMessage], plan: DialoguePlan) -> list[TurnLabel]:
-    """Return which planned request each message belongs to, as the agents noted it in the message."""
+    """Return which request each message belongs to, as the agents noted it in the message.
+
+    The patterns are those of the plan, or what the writer of an unplanned dialogue noted beside the request.
+    """
     labels = []
     for place, message in enumerate(messages):
-        request = message.additional_kwargs.get("request")
+        request, patterns = (message.additional_kwargs.get(key) for key in ("request", "patterns"))
         if isinstance(request, int) and 0 <= request < len(plan.requests):
-            labels.append(TurnLabel(message=place, request=request, patterns=plan.requests[request].patterns))
+            patterns = plan.requests[request].patterns
+        if patterns:
+            labels.append(TurnLabel(message=place, request=request, patterns=patterns))
     return labels

@@ -1,12 +1,13 @@
-"""Where and when a dialogue takes place, whatever cast plays it."""
+"""Where and when a dialogue takes place, whatever cast plays it and whether it is planned or not."""
 
 from datetime import datetime, timedelta
 from functools import lru_cache
 
 from toolflow_graph.agents.roles import derive_rng
+from toolflow_graph.types import JSON, DialoguePlan, Scenario
 from toolflow_graph.values.lexicon import CITIES
 
-__all__ = ["REGIONS", "place_of"]
+__all__ = ["REGIONS", "place_of", "plan_nothing"]
 
 _EURO = "FR DE ES IT PT NL BE AT IE LU"
 REGIONS = (_EURO + " GB CH", "US CA", "AU NZ")
@@ -27,3 +28,10 @@ def place_of(seed: int, index: int) -> tuple[str, datetime]:
     rng = derive_rng(seed, index, "place")
     now = _FIRST_DAY + timedelta(days=rng.randrange(330), minutes=15 * rng.randrange(30, 84) + rng.randrange(15))
     return rng.choice(_cities()), now
+
+
+def plan_nothing(seed: int, index: int, outline: JSON | None = None) -> DialoguePlan:
+    """Return what stands in a plan's place where none is written: the day and the city, and no requests."""
+    city, now = place_of(seed, index)
+    scenario = Scenario(persona="", situation="", goal="", now=now.isoformat(timespec="minutes"), city=city)
+    return DialoguePlan(scenario=scenario, requests=(), outline=outline or {})

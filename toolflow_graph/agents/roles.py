@@ -12,7 +12,7 @@ from typing import Protocol
 
 from langchain_core.messages import AIMessage, AnyMessage
 
-from toolflow_graph.catalog.native import DomainSpeech
+from toolflow_graph.catalog.reading import DomainSpeech
 from toolflow_graph.types import JSON, DialoguePlan, Edge, Pattern, Tool
 
 __all__ = [
@@ -29,6 +29,8 @@ __all__ = [
     "ToolSimulator",
     "User",
     "UserTurn",
+    "Writer",
+    "Writing",
     "derive_rng",
 ]
 
@@ -69,13 +71,29 @@ class Planning:
 
 
 @dataclass(frozen=True)
+class Writing:
+    """What a writer returns: everything after the system message, and the tools that had to be searched for.
+
+    The messages have no ids; each notes its `request` and the `patterns` of that.
+    """
+
+    messages: Sequence[AnyMessage]
+    searched: frozenset[str] = frozenset()
+    aside: Aside = Aside()
+
+
+@dataclass(frozen=True)
 class ToolResult:
-    """What a tool returns: an object that fits its `returns` schema, or an error; and what the world has become."""
+    """What a tool returns: an object that fits its `returns` schema, or an error; and what the world has become.
+
+    `executed` says that the real tool returned it.
+    """
 
     content: JSON
     world: JSON
     failed: bool = False
     aside: Aside = Aside()
+    executed: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,7 +121,7 @@ class Brief:
     """What a planner is given: the drawn tools with the edges between them, and the patterns that are due.
 
     `others` are tools of the catalog that are neither drawn nor offered: a request for which no tool fits is
-    modelled on one of them. `neighbours` are distractors, offered but not needed.
+    modelled on one of them. `distractors` are offered but not needed. Where nothing is `planned`, no patterns are due.
     """
 
     index: int
@@ -115,6 +133,7 @@ class Brief:
     domains: Mapping[str, DomainSpeech]
     patterns: frozenset[Pattern]
     requests: tuple[int, int]
+    planned: bool = True
 
     def rng(self, *key: object) -> random.Random:
         """Return the generator of one purpose."""
@@ -127,7 +146,8 @@ class Scene:
 
     `tools` are all tools by name that this dialogue may touch, `offered` those that the assistant was given;
     `request` is the index of the current planned request, `position` the number of outline acts already played,
-    `memory` each role's own conversation with its model. `find_tools` names the catalog's tools for a text.
+    `memory` each role's own conversation with its model. `find_tools` names the catalog's tools for a text. Where
+    nothing was planned, the user improvises `improvised` requests over the `drawn` tools.
     """
 
     index: int
@@ -142,6 +162,13 @@ class Scene:
     world: JSON = field(default_factory=dict)
     memory: Mapping[str, Sequence[JSON]] = field(default_factory=dict)
     find_tools: Callable[[str], Sequence[str]] | None = None
+    drawn: Sequence[str] = ()
+    improvised: int = 0
+
+    @property
+    def request_count(self) -> int:
+        """How many requests the user makes."""
+        return len(self.plan.requests) or self.improvised
 
     @property
     def now(self) -> datetime:
@@ -173,7 +200,21 @@ class Planner(Protocol):
         ...
 
     async def plan(self, brief: Brief) -> Planning:
-        """Return the plan; raises `PlanError` when the tools do not bear the patterns."""
+        """Return the plan; raises `PlanError` when the tools do not bear the patterns.
+
+        Of a dialogue that is not to be planned, it has the day and the city only.
+        """
+        ...
+
+
+class Writer(Protocol):
+    """Writes a whole dialogue by itself, without a plan that stands first and agents that play it."""
+
+    async def write(self, brief: Brief, tools: Sequence[Tool], system: str, *, reasons: bool) -> Writing:
+        """Return the dialogue behind the system message; one that reasons first leaves its reasoning aside.
+
+        `tools` are those of the brief, the distractors, and the search for tools where it is due.
+        """
         ...
 
 
@@ -203,10 +244,11 @@ class ToolSimulator(Protocol):
 
 @dataclass(frozen=True)
 class Cast:
-    """One agent for each role."""
+    """One agent for each role; only a cast of models has a writer."""
 
     name: str
     planner: Planner
     user: User
     assistant: Assistant
     tool_simulator: ToolSimulator
+    writer: Writer | None = None

@@ -1,9 +1,7 @@
-"""Reads tools in OpenAI function-calling JSON, the native form, from a file or a folder of files."""
+"""Reads tools in OpenAI function-calling JSON, the native form."""
 
-import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,120 +9,86 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 from pydantic import ValidationError
 
-from toolflow_graph.catalog.infer import infer_returns
+from toolflow_graph.catalog.functions import make_tool
+from toolflow_graph.catalog.names import Names
 from toolflow_graph.catalog.normalise import inline_references, normalise_schema
+from toolflow_graph.catalog.reading import DomainSpeech, Reading
 from toolflow_graph.catalog.slots import iterate_slots
+from toolflow_graph.catalog.texts import drop_controls
 from toolflow_graph.errors import CatalogError, FrameError
 from toolflow_graph.frames import parse_frame
-from toolflow_graph.resources import find_resource
-from toolflow_graph.types import JSON, Phrasings, Record, Tool
+from toolflow_graph.types import JSON, Annotations, Phrasings, Tool
 
-__all__ = ["Catalog", "DomainSpeech", "load_catalog"]
+__all__ = ["build_tool", "read_function", "read_native"]
 
-_RETURNS = ("returns", "response")  # the second is BFCL's word
-
-
-class DomainSpeech(Record):
-    """What people say around the tools of one domain; all lists may be empty."""
-
-    title: str = ""
-    neighbours: tuple[str, ...] = ()
-    openers: tuple[str, ...] = ()
-    small_talk: tuple[tuple[str, str], ...] = ()
-    general_questions: tuple[tuple[str, str], ...] = ()
-    closings: tuple[tuple[str, str], ...] = ()
+_PARAMETERS = ("parameters", "input_schema", "inputSchema")  # the others are Anthropic's word and MCP's
+_RETURNS = ("returns", "response", "outputSchema")  # the others are BFCL's word and MCP's
+_MOST_PARAMETERS = 500
 
 
-@dataclass(frozen=True)
-class Catalog:
-    """Tools by name, in the order of their files, and the speech of their domains."""
-
-    tools: dict[str, Tool]
-    domains: dict[str, DomainSpeech] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return len(self.tools)
-
-
-def load_catalog(source: Path | str | None = None) -> Catalog:
-    """Read a catalog from a JSON or JSON Lines file or a folder of them; without a source, the bundled one.
+def read_native(document: Any, path: Path, names: Names, reading: Reading, *, strict: bool) -> None:
+    """Add the tools of a document to a reading.
 
     A tool may stand as `{"type": "function", "function": {…}}` (chat completions) or flat (responses API, BFCL). What
     chat models do not accept in a name, such as a dot, becomes an underscore, as BFCL itself does it.
 
-    Raises `CatalogError`, naming the file and the tool, when anything in it is not valid.
+    Raises `CatalogError`, naming the file and the tool, when anything in it is not valid; unless it is `strict`, a
+    tool that is not valid is skipped instead, and a second tool of the same name gets another one.
     """
-    root = find_resource("tool_catalog") if source is None else Path(source)
-    if not root.exists():
-        raise CatalogError(f"{str(root)!r} does not exist; give a JSON file of tools or a folder of such files")
-    files = sorted(p for p in root.rglob("*") if p.suffix in (".json", ".jsonl")) if root.is_dir() else [root]
-    if not files:
-        raise CatalogError(f"no .json or .jsonl file in {str(root)!r}; give a file or folder with OpenAI-format tools")
-    tools: dict[str, Tool] = {}
-    domains: dict[str, DomainSpeech] = {}
-    for path in files:
-        for tool in _read_file(path, domains):
-            if tool.name in tools:
-                other = tools[tool.name].source
-                raise CatalogError(f"{path}: tool {tool.name!r} is already defined in {other}; rename one of the two")
-            tools[tool.name] = tool
-    if not tools:
-        raise CatalogError(f"{str(root)!r} holds no tool")
-    return Catalog(tools, domains)
-
-
-def _read_file(path: Path, domains: dict[str, DomainSpeech]) -> list[Tool]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as exc:
-        raise CatalogError(f"{path}: cannot be read as UTF-8 text: {exc}") from exc
-    try:
-        return _read_document(path, _parse(path, text), domains)
-    except RecursionError as exc:
-        raise CatalogError(f"{path}: nested too deeply to be a tool catalog") from exc
-
-
-def _read_document(path: Path, document: Any, domains: dict[str, DomainSpeech]) -> list[Tool]:
     domain = path.stem
     if isinstance(document, dict) and "tools" in document:
         domain = str(document.get("domain", domain))
         speech = _read_speech(path, document)
-        if speech != DomainSpeech() or domain not in domains:
-            domains[domain] = speech
+        if speech != DomainSpeech() or domain not in reading.domains:
+            reading.domains[domain] = speech
         document = document["tools"]
         if not isinstance(document, list):
             raise CatalogError(f"{path}: 'tools' is not a list; a catalog looks like {{'tools': [{{'name': …}}, …]}}")
     entries = document if isinstance(document, list) else [document]
-    return [_read_tool(path, number, entry, domain) for number, entry in enumerate(entries, 1)]
+    for number, entry in enumerate(entries, 1):
+        try:
+            tool = read_function(path, number, entry, domain)
+        except CatalogError as exc:
+            if strict:
+                raise
+            reading.skip(str(path), label_entry(entry, number), strip_place(str(exc), path, entry))
+        else:
+            add_tool(tool, names, reading, strict=strict)
 
 
-def _parse(path: Path, text: str) -> Any:
-    try:
-        return _load_json(text)
-    except ValueError as whole:
-        lines = [(number, line.strip()) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-        if len(lines) < 2 or not (lines[0][1].startswith("{") and lines[0][1].endswith("}")):
-            raise CatalogError(f"{path}: not JSON: {whole}") from whole
-        return [_parse_line(path, number, line) for number, line in lines]
+def add_tool(tool: Tool, names: Names, reading: Reading, *, strict: bool = False) -> None:
+    """Add a tool to a reading; one that is there already is counted, one with a name that is taken gets another.
+
+    Raises `CatalogError` for a name that is taken when it is `strict`.
+    """
+    other = reading.find(tool.name)
+    if other is not None:
+        if strict:
+            raise CatalogError(
+                f"{tool.source}: tool {tool.name!r} is already defined in {other.source}; rename one of the two"
+            )
+        if (tool.description, tool.parameters) == (other.description, other.parameters):
+            reading.notes["tools that were there already"] += 1
+            return
+    reading.add(tool.model_copy(update={"name": names.give(tool.name, tool.domain)}))
 
 
-def _parse_line(path: Path, number: int, line: str) -> Any:
-    try:
-        return _load_json(line)
-    except ValueError as exc:
-        raise CatalogError(f"{path}, line {number}: not JSON: {exc}") from exc
+def label_entry(entry: object, number: int) -> str:
+    """Return what to call an entry that could not be read: its name, else its place."""
+    name = _function(entry).get("name")
+    return drop_controls(name)[:100] if isinstance(name, str) and name else f"entry {number}"
 
 
-def _load_json(text: str) -> Any:
-    """Parse strictly: no NaN, and no half of a surrogate pair, which could not be written to a data set later."""
-    parsed = json.loads(text, parse_constant=_refuse_constant)
-    if "\\ud" in text.lower():
-        json.dumps(parsed, ensure_ascii=False).encode("utf-8")
-    return parsed
+def strip_place(message: str, path: Path, entry: object) -> str:
+    """Return an error's message without the file and the tool, which stand beside it, as one line."""
+    message = message.removeprefix(f"{path}: ").removeprefix(f"tool {_function(entry).get('name')!r}: ")
+    return " ".join(message.split())[:300]
 
 
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON number")
+def _function(entry: object) -> JSON:
+    if not isinstance(entry, dict):
+        return {}
+    return entry["function"] if isinstance(entry.get("function"), dict) else entry
 
 
 def _read_speech(path: Path, document: JSON) -> DomainSpeech:
@@ -137,50 +101,63 @@ def _read_speech(path: Path, document: JSON) -> DomainSpeech:
         ) from exc
 
 
-def _read_tool(path: Path, number: int, entry: object, domain: str) -> Tool:
+def read_function(path: Path, number: int, entry: object, domain: str) -> Tool:
+    """Return the tool of one entry, `number` in its file; raises `CatalogError` when it is not valid."""
     if not isinstance(entry, dict):
         raise CatalogError(f"{path}: entry {number} is not an object; a tool looks like {{'name': …, 'parameters': …}}")
-    function = entry["function"] if isinstance(entry.get("function"), dict) else entry
+    function = _function(entry)
     name = function.get("name")
     if not isinstance(name, str) or not name:
         raise CatalogError(f"{path}: entry {number} has no 'name'; every tool needs one")
     where = f"{path}: tool {name!r}"
-    name = _valid_name(name)
-    parameters = _read_schema(where, "parameters", function.get("parameters"))
-    inferred: list[str] = []
-    returns = next((part[key] for part in (entry, function) for key in _RETURNS if part.get(key) is not None), None)
-    description = str(function.get("description") or "").strip()
-    if returns is None:
-        returns = infer_returns(name, description, parameters)
-        inferred.append("returns")
-    returns = _read_schema(where, "returns", returns)
-    if not description:
-        description = name.replace("_", " ").replace("-", " ").strip().capitalize() + "."
-        inferred.append("description")
+    try:
+        return build_tool(where, str(path), entry, function, domain)
+    except RecursionError as exc:
+        raise CatalogError(f"{where}: nested too deeply") from exc
+
+
+def build_tool(where: str, source: str, entry: JSON, function: JSON, domain: str) -> Tool:
+    """Return the tool of an entry, whose `function` has a name; `where` begins the `CatalogError` for what is wrong."""
+    written = next((part[key] for key in _PARAMETERS for part in (function, entry) if part.get(key) is not None), None)
+    parameters = _read_schema(where, "parameters", written)
+    returned = next((part[key] for part in (entry, function) for key in _RETURNS if part.get(key) is not None), None)
     try:
         phrasings = Phrasings.model_validate(entry["phrasings"]) if "phrasings" in entry else None
-        tool = Tool.model_validate(
-            {
-                "name": name,
-                "description": description,
-                "parameters": parameters,
-                "returns": returns,
-                "domain": str(entry.get("domain", domain)),
-                "source": str(path),
-                "inferred": tuple(inferred),
-                "phrasings": phrasings,
-            }
+        tool = make_tool(
+            name=_valid_name(function["name"]),
+            description=drop_controls(str(function.get("description") or "")).strip(),
+            parameters=parameters,
+            returns=None if returned is None else _read_schema(where, "returns", returned),
+            domain=str(entry.get("domain", domain)),
+            source=source,
+            phrasings=phrasings,
+            provider=str(entry.get("provider") or ""),
+            annotations=_read_annotations(entry.get("annotations")),
+            runs=str(entry.get("runs") or ""),
         )
+        if marked := entry.get("inferred"):
+            tool = Tool.model_validate({**dict(tool), "inferred": tuple(dict.fromkeys([*tool.inferred, *marked]))})
     except ValidationError as exc:
         first = exc.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise CatalogError(f"{where}: {place}: {first['msg']}") from exc
+    except TypeError as exc:
+        raise CatalogError(f"{where}: 'inferred' is not a list of names") from exc
     _check_phrasings(where, tool)
     return tool
 
 
+def _read_annotations(written: object) -> Annotations:
+    """Read annotations in the native form, or the hints of MCP; what is neither says nothing."""
+    if not isinstance(written, dict):
+        return Annotations()
+    hints = {"readOnlyHint": "read_only", "destructiveHint": "destructive"}
+    known = {hints.get(key, key): value for key, value in written.items() if isinstance(value, bool)}
+    return Annotations(**{key: value for key, value in known.items() if key in Annotations.model_fields})
+
+
 def _valid_name(name: str) -> str:
-    """Bring a name such as `math.factorial` into the form that chat models accept."""
+    """Bring a name such as `math.factorial` into the form that chat models accept, character by character."""
     return re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:64]
 
 
@@ -189,6 +166,11 @@ def _read_schema(where: str, key: str, schema: object) -> JSON:
         schema = {"type": "object", "properties": {}}
     if not isinstance(schema, dict):
         raise CatalogError(f"{where}: {key!r} is not a JSON Schema object")
+    properties = schema.get("properties")
+    if isinstance(properties, dict) and len(properties) > _MOST_PARAMETERS:
+        raise CatalogError(
+            f"{where}: {key!r} has {len(properties):,} properties, more than the {_MOST_PARAMETERS} that are read"
+        )
     try:
         normal = normalise_schema(inline_references(schema))
     except ValueError as exc:

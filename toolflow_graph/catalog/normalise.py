@@ -1,6 +1,7 @@
 """Brings schemas that other projects write (BFCL's `dict`, `float`, `tuple`) into plain JSON Schema."""
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from toolflow_graph.types import JSON
@@ -30,6 +31,7 @@ _TYPES = {
 }
 _KNOWN = {"object", "array", "string", "number", "integer", "boolean", "null"}
 _DEFINITIONS = ("$defs", "definitions")
+_LARGEST = 5000
 _NAMED_SCHEMAS = ("properties", "patternProperties", "dependentSchemas", *_DEFINITIONS)
 _ONE_SCHEMA = ("items", "additionalProperties", "contains", "not", "if", "then", "else", "propertyNames")
 _LISTED_SCHEMAS = ("anyOf", "oneOf", "allOf", "prefixItems", "items")
@@ -90,20 +92,23 @@ def _normalise_type(kind: Any) -> Any:
 def inline_references(schema: JSON) -> JSON:
     """Return a schema without `$ref`: what pydantic writes under `$defs` stands where it is meant.
 
-    Raises `ValueError` for a reference that leads out of the schema, nowhere, or back into itself.
+    Raises `ValueError` for a reference that leads out of the schema, nowhere, or back into itself, and when the
+    schema would become too large.
     """
-    return _inline(schema, schema, ())
+    return _inline(schema, schema, (), itertools.count())
 
 
-def _inline(part: JSON, root: JSON, within: tuple[str, ...]) -> JSON:
+def _inline(part: JSON, root: JSON, within: tuple[str, ...], number: Iterator[int]) -> JSON:
+    if next(number) > _LARGEST:
+        raise ValueError(f"its references expand to more than {_LARGEST:,} schemas")
     own = {key: value for key, value in part.items() if key not in _DEFINITIONS}
-    own = map_subschemas(own, lambda inner: _inline(inner, root, within))
+    own = map_subschemas(own, lambda inner: _inline(inner, root, within, number))
     reference = own.pop("$ref", None)
     if reference is None:
         return own
     if reference in within:
         raise ValueError(f"$ref {reference!r} refers to itself; a tool's values must have a depth")
-    return {**_inline(_resolve(reference, root), root, (*within, reference)), **own}
+    return {**_inline(_resolve(reference, root), root, (*within, reference), number), **own}
 
 
 def _resolve(reference: Any, root: JSON) -> JSON:

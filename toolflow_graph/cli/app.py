@@ -9,6 +9,7 @@ from typing import Annotated, Any, cast
 import typer
 from typer.core import TyperGroup
 
+from toolflow_graph.cli.catalog import catalog_app
 from toolflow_graph.cli.doctor import doctor
 from toolflow_graph.cli.export import export
 from toolflow_graph.cli.generate import generate
@@ -32,7 +33,7 @@ class _InOrder(TyperGroup):
         return sorted(self.commands, key=_ORDER.index)
 
 
-_ORDER = ["graph", "sample", "generate", "validate", "export", "doctor"]
+_ORDER = ["catalog", "graph", "sample", "generate", "validate", "export", "doctor"]
 
 app = typer.Typer(
     name="toolflow",
@@ -60,6 +61,7 @@ def _root(
     pass
 
 
+app.add_typer(catalog_app, name="catalog")
 app.add_typer(graph_app, name="graph")
 app.command()(sample)
 app.command()(generate)

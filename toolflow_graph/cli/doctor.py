@@ -1,5 +1,6 @@
 """`toolflow doctor`: what a model's endpoint can do, and how it will be used."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -29,6 +30,7 @@ def doctor(
     key_env: Annotated[
         str | None, typer.Option(help="Environment variable that holds the key.", show_default="OPENAI_API_KEY")
     ] = None,
+    prices: Annotated[Path | None, typer.Option(help="TOML file with prices of further models.")] = None,
     timeout: Annotated[float, typer.Option(help="Seconds that one request may take.")] = 60.0,
 ) -> None:
     """Try a model's endpoint with a few short requests, and say how it will be used and why."""
@@ -37,7 +39,13 @@ def doctor(
     from toolflow_graph.models.client import ChatClient  # noqa: PLC0415
     from toolflow_graph.models.settings import model_options, parse_models  # noqa: PLC0415
 
-    options = model_options(base_url=base_url, key_env=key_env, timeout=timeout, patience_s=_PATIENCE_S)
+    options = model_options(
+        base_url=base_url,
+        key_env=key_env,
+        prices=None if prices is None else str(prices),
+        timeout=timeout,
+        patience_s=_PATIENCE_S,
+    )
     asyncio.run(_examine(ChatClient(parse_models(options)), model))
 
 
@@ -66,7 +74,9 @@ async def _examine_open(client: "ChatClient", model: str | None) -> None:
         _tell(name, text)
     price = client.ledger.price(model)
     known = (
-        f"${price.prompt:g} in, ${price.completion:g} out, per million tokens" if price else "not known: see --prices"
+        f"${price.prompt:g} in, ${price.completion:g} out, per million tokens"
+        if price
+        else "not known: give --prices FILE"
     )
     _tell("price", known)
 
@@ -85,7 +95,8 @@ def _shorten(names: list[str]) -> str:
 
 def _describe(able: "Capabilities") -> "Iterator[tuple[str, str]]":
     """Yield what was found out, line by line."""
-    yield "json_schema", "honoured" if able.json_schema else "not honoured"
+    counted = ", and counted as part of the prompt" if able.schema_in_prompt else ""
+    yield "json_schema", f"honoured{counted}" if able.json_schema else "not honoured"
     yield "tools", "called natively" if able.tools else "not called by the model itself"
     yield "usage", "reported" if able.usage else "not reported: tokens and cost will be estimates"
     yield "latency", f"{able.latency_s:.2f} s for a short answer"

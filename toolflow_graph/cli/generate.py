@@ -1,6 +1,7 @@
 """`toolflow generate`: play dialogues into a folder, or go on with a run that was interrupted."""
 
 import tomllib
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,7 +9,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from toolflow_graph.cli.graph import CatalogOption, EncoderOption, TauOption
-from toolflow_graph.errors import RunError
+from toolflow_graph.cli.model_options import (
+    AssistantModelOption,
+    BaseUrlOption,
+    KeyEnvOption,
+    MaxCostOption,
+    MaxInFlightOption,
+    MaxTokensOption,
+    ModelOption,
+    PlannerModelOption,
+    PricesOption,
+    RewordOption,
+    ToolModelOption,
+    UserModelOption,
+)
+from toolflow_graph.errors import BudgetExceeded, ModelError, RunError
 
 if TYPE_CHECKING:
     from toolflow_graph.runner import Run
@@ -16,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["generate"]
 
 _DIALOGUE = "Each dialogue"
-_MODELS = "Played by models (without, by rules)"
+_REAL = "Real tools (with a model that plays)"
 
 
 def generate(
@@ -28,6 +43,13 @@ def generate(
         Path | None, typer.Option(help="Finish the run in this folder; its settings are in its manifest.")
     ] = None,
     concurrency: Annotated[int | None, typer.Option(help="Dialogues in flight at once.")] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(help="toolflow, no-graph, no-plan, no-graph-no-plan; direct or cot with a model."),
+    ] = None,
+    cast: Annotated[
+        str | None, typer.Option(help="scripted or llm; llm where a model plays.", show_default="scripted")
+    ] = None,
     catalog: CatalogOption = None,
     tau: TauOption = None,
     encoder: EncoderOption = None,
@@ -41,39 +63,57 @@ def generate(
     min_requests: Annotated[int | None, typer.Option(help="Fewest requests.", rich_help_panel=_DIALOGUE)] = None,
     max_requests: Annotated[int | None, typer.Option(help="Most requests.", rich_help_panel=_DIALOGUE)] = None,
     max_turns: Annotated[int | None, typer.Option(help="User turns at most.", rich_help_panel=_DIALOGUE)] = None,
-    settings: Annotated[Path | None, typer.Option(help="TOML file with any of the settings.")] = None,
+    execute: Annotated[
+        bool,
+        typer.Option(
+            "--execute",
+            help="Call tools that can be called (MCP servers, Python functions) and are marked read-only.",
+            rich_help_panel=_REAL,
+        ),
+    ] = False,
+    execute_all: Annotated[
+        bool, typer.Option("--execute-all", help="Call all that can be called.", rich_help_panel=_REAL)
+    ] = False,
+    execute_tools: Annotated[
+        list[str] | None,
+        typer.Option("--execute-tool", metavar="NAME", help="Call this tool too.", rich_help_panel=_REAL),
+    ] = None,
+    settings: Annotated[Path | None, typer.Option(help="File with any of the settings: TOML, YAML or JSON.")] = None,
     assignments: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other setting, as in TOML.")
     ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option("--model", "-m", help="Model that plays all roles, or a pool a,b,c.", rich_help_panel=_MODELS),
-    ] = None,
-    base_url: Annotated[
-        str | None,
-        typer.Option(help="OpenAI-compatible endpoint; the OpenAI API without.", rich_help_panel=_MODELS),
-    ] = None,
-    planner_model: Annotated[str | None, typer.Option(help="Model of the planner.", rich_help_panel=_MODELS)] = None,
-    user_model: Annotated[str | None, typer.Option(help="Model of the user.", rich_help_panel=_MODELS)] = None,
-    assistant_model: Annotated[
-        str | None, typer.Option(help="Model of the assistant.", rich_help_panel=_MODELS)
-    ] = None,
-    tool_model: Annotated[str | None, typer.Option(help="Model of the tools.", rich_help_panel=_MODELS)] = None,
-    max_cost: Annotated[
-        float | None, typer.Option(help="US dollars after which the run stops.", rich_help_panel=_MODELS)
-    ] = None,
-    max_tokens: Annotated[
-        int | None, typer.Option(help="Tokens after which the run stops.", rich_help_panel=_MODELS)
-    ] = None,
+    model: ModelOption = None,
+    base_url: BaseUrlOption = None,
+    key_env: KeyEnvOption = None,
+    planner_model: PlannerModelOption = None,
+    user_model: UserModelOption = None,
+    assistant_model: AssistantModelOption = None,
+    tool_model: ToolModelOption = None,
+    reword: RewordOption = None,
+    prices: PricesOption = None,
+    max_cost: MaxCostOption = None,
+    max_tokens: MaxTokensOption = None,
+    max_in_flight: MaxInFlightOption = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Only estimate tokens, cost, time and disk: a few plans are made, nothing is kept."
+        ),
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
     """Generate dialogues into a folder, checkpointed at every step.
 
-    An interrupted run (Ctrl-C, a crash, a full disk) goes on with `toolflow generate --resume FOLDER`.
+    An interrupted run (Ctrl-C, a crash, a full disk, a limit) goes on with `toolflow generate --resume FOLDER`;
+    address, key, prices and limits of the models may be given anew then.
     """
+    from toolflow_graph.models.settings import CHANGEABLE, model_options  # noqa: PLC0415
+
     given: dict[str, Any] = {
         "dialogues": dialogues,
         "seed": seed,
+        "method": method,
+        "cast": cast,
         "catalog": None if catalog is None else str(catalog),
         "tau": tau,
         "encoder": encoder,
@@ -83,47 +123,82 @@ def generate(
         "min_requests": min_requests,
         "max_requests": max_requests,
         "max_turns": max_turns,
+        "execute": "all" if execute_all else "read_only" if execute else None,
+        "execute_tools": execute_tools or None,
     }
     flags = {name: value for name, value in given.items() if value is not None}
     models = {
         "model": model,
         "base_url": base_url,
-        "planner": planner_model,
-        "user": user_model,
-        "assistant": assistant_model,
-        "tool": tool_model,
+        "key_env": key_env,
+        "planner_model": planner_model,
+        "user_model": user_model,
+        "assistant_model": assistant_model,
+        "tool_model": tool_model,
+        "reword": reword,
+        "prices": None if prices is None else str(prices),
         "max_cost": max_cost,
         "max_tokens": max_tokens,
+        "max_in_flight": max_in_flight,
     }
-    chosen = {name: value for name, value in models.items() if value is not None}
-    others = {"out": out, "settings": settings, "set": assignments}
+    others = {"out": out, "settings": settings, "set": assignments, "dry_run": dry_run}
+    chosen = model_options(**models)
     if resume is not None:
-        _refuse_with_resume([*flags, *chosen, *(name for name, value in others.items() if value)])
-    elif out is None:
+        fixed = [name for name, value in models.items() if value is not None and name not in CHANGEABLE]
+        _refuse_with_resume([*flags, *fixed, *(name for name, value in others.items() if value)])
+    elif out is None and not dry_run:
         raise typer.BadParameter("give --out FOLDER for a new run, or --resume FOLDER to go on with one")
     else:
         flags |= {} if concurrency is None else {"concurrency": concurrency}
         flags = {**_read_settings(settings, assignments or []), **flags}
         if chosen:
-            flags = {"cast": "llm", **flags, "models": {**flags.get("models", {}), **chosen}}
+            named = {**flags.get("models", {}), **chosen}
+            flags = {**({} if named.get("reword") else {"cast": "llm"}), **flags, "models": named}
+    if dry_run:
+        from toolflow_graph.cli.estimate import show_estimate  # noqa: PLC0415
 
+        show_estimate(flags, quiet=quiet)
+        return
+
+    def open_run() -> "Run":
+        from toolflow_graph.runner import Run  # noqa: PLC0415
+        from toolflow_graph.settings import parse_settings  # noqa: PLC0415
+
+        if resume is not None:
+            return Run.resume(resume, concurrency=concurrency, models=chosen)
+        return Run.start(parse_settings(flags), out)
+
+    _play(open_run, resume or out or Path(), quiet=quiet)
+
+
+def _play(open_run: Callable[[], "Run"], folder: Path, *, quiet: bool) -> None:
     from rich.console import Console  # noqa: PLC0415 - not before the options are known to be right
 
     from toolflow_graph.cli.progress import play_run  # noqa: PLC0415
     from toolflow_graph.cli.summary import print_summary  # noqa: PLC0415
+    from toolflow_graph.runner.manifest import MANIFEST  # noqa: PLC0415
 
     console = Console(stderr=True)
     with console.status("Reading the catalog and building the Tool Graph …") if not quiet else nullcontext():
         try:
-            run = _open(resume, out, flags, concurrency)
+            run = open_run()
         except KeyboardInterrupt:
             typer.echo("toolflow: interrupted before the first dialogue; nothing was written", err=True)
             raise typer.Exit(130) from None
     try:
         signal = play_run(run, console, quiet=quiet)
+    except BudgetExceeded as exc:
+        run.close()
+        if not quiet:
+            print_summary(Console(), folder, run.manifest)
+        raise BudgetExceeded(f"{exc}: toolflow generate --resume {folder} {exc.option} …") from exc
+    except ModelError as exc:
+        run.close()
+        if not (folder / MANIFEST).exists():  # it has never begun
+            raise
+        raise ModelError(f"{exc}; go on with: toolflow generate --resume {folder}") from exc
     finally:
         run.close()
-    folder = resume or out or Path()
     if signal is not None:
         typer.echo(
             f"toolflow: stopped with {run.counts.done} of {run.counts.planned} dialogues finished, all of them kept; "
@@ -138,15 +213,6 @@ def generate(
             f"none of the {run.counts.planned} dialogues was accepted; see {folder}/rejected.jsonl, "
             f"the first for {_find_first_reason(folder / 'rejected.jsonl')}"
         )
-
-
-def _open(resume: Path | None, out: Path | None, values: dict[str, Any], concurrency: int | None) -> "Run":
-    from toolflow_graph.runner import Run  # noqa: PLC0415
-    from toolflow_graph.settings import parse_settings  # noqa: PLC0415
-
-    if resume is not None:
-        return Run.resume(resume, concurrency=concurrency)
-    return Run.start(parse_settings(values), out)
 
 
 def _find_first_reason(path: Path) -> str:
@@ -164,7 +230,7 @@ def _refuse_with_resume(names: list[str]) -> None:
 
 
 def _read_settings(path: Path | None, assignments: list[str]) -> dict[str, Any]:
-    from toolflow_graph.settings import load_settings  # noqa: PLC0415
+    from toolflow_graph.settings_file import load_settings  # noqa: PLC0415
 
     values = load_settings(path) if path is not None else {}
     for assignment in assignments:

@@ -1,7 +1,6 @@
 """`toolflow graph`: the figures of the Tool Graph, and the neighbours of one tool with their evidence."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -12,11 +11,23 @@ from rich.table import Table
 if TYPE_CHECKING:
     from toolflow_graph.tool_graph import GraphSummary, ToolGraph
 
-__all__ = ["CatalogOption", "EncoderOption", "TauOption", "graph_app", "load_tool_graph"]
+__all__ = [
+    "BackendOption",
+    "CatalogOption",
+    "EdgesOption",
+    "EncoderOption",
+    "TauOption",
+    "graph_app",
+    "load_tool_graph",
+]
 
 CatalogOption = Annotated[
-    Path | None,
-    typer.Option("--catalog", help="File or folder of OpenAI-format tools.", show_default="the bundled one"),
+    str | None,
+    typer.Option(
+        "--catalog",
+        help="Tools: a file or folder (OpenAI tools, OpenAPI, ToolBench …), mcp:COMMAND or python:MODULE.",
+        show_default="the bundled one",
+    ),
 ]
 TauOption = Annotated[
     float | None, typer.Option("--tau", help="Join slots whose cosine is above this, in (0, 1].", show_default="0.82")
@@ -30,6 +41,23 @@ EncoderOption = Annotated[
     ),
 ]
 
+BackendOption = Annotated[
+    Literal["torch", "bf16", "onnx"] | None,
+    typer.Option(
+        "--encoder-backend",
+        help="What encodes: the model as it is, with 16-bit weights, or in ONNX Runtime.",
+        show_default="torch",
+    ),
+]
+EdgesOption = Annotated[
+    Literal["auto", "paper", "weighted"] | None,
+    typer.Option(
+        "--edges",
+        help="What walks go along: all edges alike, each by its weight, or what suits the catalog.",
+        show_default="auto",
+    ),
+]
+
 graph_app = typer.Typer(help="Show the Tool Graph: which tools share parameters, and which feed others.")
 
 _BAR_WIDTH = 40
@@ -37,12 +65,17 @@ _BAR_WIDTH = 40
 
 @graph_app.callback(invoke_without_command=True)
 def summarise(
-    context: typer.Context, catalog: CatalogOption = None, tau: TauOption = None, encoder: EncoderOption = None
+    context: typer.Context,
+    catalog: CatalogOption = None,
+    tau: TauOption = None,
+    encoder: EncoderOption = None,
+    backend: BackendOption = None,
+    edges: EdgesOption = None,
 ) -> None:
     """Print size, density, degrees, components, hub slots and isolated tools."""
-    context.obj = {"catalog": catalog, "tau": tau, "encoder": encoder}
+    context.obj = {"catalog": catalog, "tau": tau, "encoder": encoder, "backend": backend, "edges": edges}
     if context.invoked_subcommand is None:
-        tool_graph = load_tool_graph(catalog, tau, encoder)
+        tool_graph = load_tool_graph(**context.obj)
         _print_summary(Console(), tool_graph, tool_graph.summary)
 
 
@@ -53,12 +86,12 @@ def show(
     catalog: CatalogOption = None,
     tau: TauOption = None,
     encoder: EncoderOption = None,
+    backend: BackendOption = None,
 ) -> None:
     """List what a tool is joined with, and by which slots."""
-    given: dict[str, Any] = {"catalog": catalog, "tau": tau, "encoder": encoder}
+    given: dict[str, Any] = {"catalog": catalog, "tau": tau, "encoder": encoder, "backend": backend}
     outer: dict[str, Any] = context.obj or {}
-    merged = {name: outer.get(name) if value is None else value for name, value in given.items()}
-    tool_graph = load_tool_graph(**merged)
+    tool_graph = load_tool_graph(**outer | {name: value for name, value in given.items() if value is not None})
     edges = tool_graph.edges_of(tool)
     table = Table("", "tool", "slot of this tool", "slot of the other", "cosine", title=tool, title_justify="left")
     table.columns[4].justify = "right"
@@ -86,10 +119,16 @@ def show(
     )
 
 
-def load_tool_graph(catalog: Path | None = None, tau: float | None = None, encoder: str | None = None) -> "ToolGraph":
+def load_tool_graph(
+    catalog: str | None = None,
+    tau: float | None = None,
+    encoder: str | None = None,
+    backend: Literal["torch", "bf16", "onnx"] | None = None,
+    edges: Literal["auto", "paper", "weighted"] | None = None,
+) -> "ToolGraph":
     """Build the Tool Graph of a catalog; while strings are encoded, a progress bar stands on standard error."""
     from toolflow_graph.catalog import load_catalog  # noqa: PLC0415
-    from toolflow_graph.retriever import DEFAULT_ENCODER, load_encoder  # noqa: PLC0415
+    from toolflow_graph.encoder import DEFAULT_ENCODER, load_encoder  # noqa: PLC0415
     from toolflow_graph.tool_graph import DEFAULT_TAU, build_tool_graph  # noqa: PLC0415
 
     tools = load_catalog(catalog).tools.values()
@@ -100,8 +139,8 @@ def load_tool_graph(catalog: Path | None = None, tau: float | None = None, encod
         def report(done: int, total: int) -> None:
             progress.update(task, completed=done, total=total, visible=True)
 
-        sentence_encoder = load_encoder(DEFAULT_ENCODER if encoder is None else encoder, on_progress=report)
-        return build_tool_graph(tools, sentence_encoder, DEFAULT_TAU if tau is None else tau)
+        sentence_encoder = load_encoder(encoder or DEFAULT_ENCODER, backend=backend or "torch", on_progress=report)
+        return build_tool_graph(tools, sentence_encoder, DEFAULT_TAU if tau is None else tau, edges=edges or "auto")
 
 
 def _print_summary(console: Console, tool_graph: "ToolGraph", summary: "GraphSummary") -> None:
@@ -117,6 +156,7 @@ def _print_summary(console: Console, tool_graph: "ToolGraph", summary: "GraphSum
         "tools": f"{summary.tools:,}",
         "slots, distinct strings": f"{summary.slots:,}, {summary.strings:,}",
         "tau, encoder": f"{tool_graph.tau}, {tool_graph.encoder}",
+        "edges that walks go along": "each by its weight" if tool_graph.edges == "weighted" else "all alike (paper)",
         "P-P edges (undirected)": f"{summary.pp_edges:,}",
         "P-R edges (directed)": f"{summary.pr_edges:,}",
         "density (pairs joined)": f"{summary.density:.2%}",

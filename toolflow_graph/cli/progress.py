@@ -14,11 +14,13 @@ __all__ = ["play_run"]
 
 
 class _RateColumn(ProgressColumn):
-    """Dialogues per second."""
+    """Dialogues per second, or per minute."""
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:.1f}/s", style="progress.data.speed")
+        if speed is None:
+            return Text("")
+        return Text(f"{speed:.1f}/s" if speed >= 0.1 else f"{speed * 60:.1f}/min", style="progress.data.speed")
 
 
 def play_run(run: Run, console: Console, *, quiet: bool = False) -> int | None:
@@ -59,7 +61,10 @@ async def _play(run: Run, console: Console, *, quiet: bool) -> int | None:
 
     def tell(event: RunEvent) -> None:
         rejected = event.counts.rejected
-        bar.update(task, completed=event.counts.accepted, note=f"[red]{rejected} rejected[/]" if rejected else "")
+        notes = [f"[red]{rejected} rejected[/]"] if rejected else []
+        if run.account is not None and (cost := run.account.ledger.total.cost):
+            notes.append(f"${cost:.2f}")
+        bar.update(task, completed=event.counts.accepted, note=" ".join(notes))
 
     try:
         with bar:

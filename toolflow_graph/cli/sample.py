@@ -6,7 +6,14 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from toolflow_graph.cli.graph import CatalogOption, EncoderOption, TauOption, load_tool_graph
+from toolflow_graph.cli.graph import (
+    BackendOption,
+    CatalogOption,
+    EdgesOption,
+    EncoderOption,
+    TauOption,
+    load_tool_graph,
+)
 
 __all__ = ["sample"]
 
@@ -23,21 +30,23 @@ def sample(
     catalog: CatalogOption = None,
     tau: TauOption = None,
     encoder: EncoderOption = None,
+    backend: BackendOption = None,
+    edges: EdgesOption = None,
 ) -> None:
     """Draw sets of tools from the Tool Graph and print the edges inside each."""
     import random  # noqa: PLC0415
 
     from toolflow_graph.sampling import sample_tools  # noqa: PLC0415
 
-    tool_graph = load_tool_graph(catalog, tau, encoder)
+    tool_graph = load_tool_graph(catalog, tau, encoder, backend, edges)
     console = Console(highlight=False)
     for index in range(count):
         drawn = sample_tools(tool_graph, size, random.Random(f"{seed}:{index}"), strategy)
         console.print(f"[bold]{index + 1}.[/] {escape(' · '.join(drawn))}", soft_wrap=True)
-        edges = tool_graph.edges_between(drawn)
-        for edge in edges:
+        found = tool_graph.edges_between(drawn)
+        for edge in found:
             arrow = "→" if edge.kind == "P-R" else "↔"
             text = f"{edge.source}.{edge.source_slot} {arrow} {edge.target}.{edge.target_slot}"
             console.print(f"   {edge.kind} {edge.cosine:.3f}  {escape(text)}", soft_wrap=True)
-        if not edges:
+        if not found:
             console.print("   no edge between them")

@@ -1,5 +1,6 @@
 """What a finished run shows: a table of figures, one whole dialogue, the files, and what to try next."""
 
+import shlex
 from collections import Counter
 from itertools import islice
 from pathlib import Path
@@ -9,11 +10,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from toolflow_graph.cli.costs import draw_costs, tell_costs
 from toolflow_graph.cli.transcript import draw_dialogue
 from toolflow_graph.dataset import read_dialogues
 from toolflow_graph.runner import Manifest
 from toolflow_graph.runner.folder import ACCEPTED, CHECKPOINTS, REJECTED
 from toolflow_graph.runner.manifest import MANIFEST
+from toolflow_graph.runner.spending import SPENDING
 from toolflow_graph.types import DialogueRecord
 
 __all__ = ["print_summary"]
@@ -24,6 +27,10 @@ _LOOKED_AT, _IDEAL_LENGTH = 20, 18
 def print_summary(console: Console, folder: Path, manifest: Manifest) -> None:
     """Print the end of a run."""
     console.print(_draw_figures(manifest))
+    if manifest.costs is not None:
+        console.print(draw_costs(manifest.costs))
+        for line in tell_costs(manifest.costs):
+            console.print(line, soft_wrap=True)
     if manifest.counts.rejected:
         console.print(Text("rejected for: " + _count_reasons(folder / REJECTED), style="red"))
     shown = _choose_dialogue(folder / ACCEPTED)
@@ -79,6 +86,8 @@ def _print_next(console: Console, folder: Path, manifest: Manifest, shown: Dialo
     if counts.rejected:
         files.append((REJECTED, f"{counts.rejected:,}, with what was found in them"))
     files.append((MANIFEST, "settings, versions, counts"))
+    if manifest.costs is not None:
+        files.append((SPENDING, "every request to a model, with its tokens and cost"))
     if (folder / CHECKPOINTS).exists():
         files.append((CHECKPOINTS, "every state of every dialogue"))
     commands = [
@@ -87,7 +96,7 @@ def _print_next(console: Console, folder: Path, manifest: Manifest, shown: Dialo
     ]
     tool = next((tool["function"]["name"] for tool in shown.tools), None) if shown else None
     if tool is not None:
-        catalog = f" --catalog {manifest.settings.catalog}" if manifest.settings.catalog else ""
+        catalog = f" --catalog {shlex.quote(manifest.settings.catalog)}" if manifest.settings.catalog else ""
         commands.append((f"toolflow graph show {tool}{catalog}", "what feeds it, and what it feeds"))
     commands.append(("toolflow generate --catalog TOOLS.json --out runs/mine", "the same with your own tools"))
     _print_pairs(console, "Files", [(str(folder / name), note) for name, note in files])

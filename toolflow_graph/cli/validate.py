@@ -20,7 +20,7 @@ def validate(
         list[Path], typer.Argument(metavar="FILE…", help="JSON Lines with `messages` and `tools`, or a run's folder.")
     ],
     catalog: Annotated[
-        Path | None,
+        str | None,
         typer.Option(help="Catalog whose return schemas the results must fit; a run's own is found without."),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the count only.")] = False,
@@ -37,7 +37,7 @@ def validate(
         source = _find_source(path, catalog)
         for dialogue in read_dialogues(source.path, torn="skip" if source.ours else "error"):
             dialogues += 1
-            findings = _check(dialogue, source.returns)
+            findings = _check(dialogue, source)
             faulty += bool(findings)
             severities.update(finding.severity for finding in findings)
             if findings and not quiet:
@@ -53,14 +53,18 @@ def validate(
 
 
 class _Source(NamedTuple):
-    """A file to check; `returns` are the return schemas of its tools, as far as they are known."""
+    """A file to check; `returns` are the return schemas of its tools, as far as they are known.
+
+    Those of `guessed` tools were filled in: a real tool need not keep to them.
+    """
 
     path: Path
     returns: "Mapping[str, JSON] | None"
     ours: bool
+    guessed: frozenset[str] = frozenset()
 
 
-def _find_source(path: Path, catalog: Path | None) -> _Source:
+def _find_source(path: Path, catalog: str | None) -> _Source:
     from toolflow_graph.agents.search_tools import SEARCH_TOOLS  # noqa: PLC0415
     from toolflow_graph.catalog import load_catalog  # noqa: PLC0415
     from toolflow_graph.errors import RunError  # noqa: PLC0415
@@ -83,14 +87,19 @@ def _find_source(path: Path, catalog: Path | None) -> _Source:
     else:
         return _Source(file, None, ours)
     tools = [*loaded.tools.values(), SEARCH_TOOLS]
-    return _Source(file, {tool.name: tool.returns for tool in tools}, ours)
+    guessed = frozenset(tool.name for tool in tools if "returns" in tool.inferred)
+    return _Source(file, {tool.name: tool.returns for tool in tools}, ours, guessed)
 
 
-def _check(dialogue: "StoredDialogue", returns: "Mapping[str, JSON] | None") -> "list[Finding]":
+def _check(dialogue: "StoredDialogue", source: _Source) -> "list[Finding]":
     from toolflow_graph.validation import validate_dialogue  # noqa: PLC0415
 
     record = dialogue.record
     plan = record.plan if record else None
+    returns = source.returns
+    if returns and record and record.executed:
+        real = {call["function"]["name"] for call in _list_calls(dialogue) if call.get("id") in record.executed}
+        returns = {name: schema for name, schema in returns.items() if name not in real & source.guessed}
     report = validate_dialogue(
         dialogue.messages,
         dialogue.tools,
@@ -100,6 +109,10 @@ def _check(dialogue: "StoredDialogue", returns: "Mapping[str, JSON] | None") -> 
         now=plan.scenario.now if plan else None,
     )
     return list(report.findings)
+
+
+def _list_calls(dialogue: "StoredDialogue") -> "list[JSON]":
+    return [call for message in dialogue.messages for call in message.get("tool_calls", ())]
 
 
 def _print_findings(dialogue: "StoredDialogue", findings: "list[Finding]") -> None:

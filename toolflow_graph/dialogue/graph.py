@@ -1,9 +1,10 @@
 """The state machine of one dialogue.
 
 START → sampler → planner → user → assistant ─┬─ calls tools → tool_simulator → assistant
-                             ▲  │             └─ spoke → user
-                             └──┼───────────────────┘
-                                └─ plan addressed, or turn limit → validator → END
+           │                 ▲  │             └─ spoke → user
+           │                 └──┼───────────────────┘
+           │                    └─ plan addressed, or turn limit → validator → END
+           └─ written in one request → writer → validator
 """
 
 import asyncio
@@ -14,7 +15,16 @@ from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime, get_runtime
 
-from toolflow_graph.dialogue.nodes import assistant, planner, sampler, settings_of, tool_simulator, user, validator
+from toolflow_graph.dialogue.nodes import (
+    assistant,
+    planner,
+    sampler,
+    settings_of,
+    tool_simulator,
+    user,
+    validator,
+    writer,
+)
 from toolflow_graph.dialogue.stage import load_stage
 from toolflow_graph.dialogue.state import DialogueInput, DialogueState
 from toolflow_graph.settings import DialogueSettings, StudioSettings
@@ -32,9 +42,11 @@ class Node(Protocol):
         """Return the updates of the state."""
 
 
-async def after_sampler(state: DialogueState) -> Literal["planner", "validator"]:
-    """Plan what was drawn, unless nothing could be drawn."""
-    return "validator" if state.get("ended") else "planner"
+async def after_sampler(state: DialogueState) -> Literal["planner", "writer", "validator"]:
+    """Plan what was drawn, or have it written at once, unless nothing could be drawn."""
+    if state.get("ended"):
+        return "validator"
+    return "writer" if state.get("method") in ("direct", "cot") else "planner"
 
 
 async def after_planner(state: DialogueState) -> Literal["user", "validator"]:
@@ -89,6 +101,7 @@ def build_graph(
     builder = StateGraph(DialogueState, context_schema=settings, input_schema=DialogueInput)
     builder.add_node("sampler", prepare(sampler))
     builder.add_node("planner", prepare(planner))
+    builder.add_node("writer", prepare(writer))
     builder.add_node("user", prepare(user))
     builder.add_node("assistant", prepare(assistant))
     builder.add_node("tool_simulator", prepare(tool_simulator))
@@ -99,6 +112,7 @@ def build_graph(
     builder.add_conditional_edges("user", after_user)
     builder.add_conditional_edges("assistant", route_assistant)
     builder.add_edge("tool_simulator", "assistant")
+    builder.add_edge("writer", "validator")
     builder.add_edge("validator", END)
     return builder
 

@@ -1,28 +1,29 @@
 """The nodes of the state machine: each asks one agent, and writes down what it did."""
 
 import json
-from collections.abc import Sequence
+import random
+from collections.abc import Collection
 from typing import Any
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage, ToolMessage
 from langgraph.runtime import Runtime
 
 from toolflow_graph.agents.openai_format import label_turns, to_openai_messages
+from toolflow_graph.agents.place import plan_nothing
 from toolflow_graph.agents.roles import Aside, Brief, Scene, derive_rng
 from toolflow_graph.agents.search_tools import SEARCH_TOOLS
+from toolflow_graph.dialogue.briefs import count_improvised, draw_patterns, find_brief, make_brief
 from toolflow_graph.dialogue.stage import Stage, load_stage
 from toolflow_graph.dialogue.state import DialogueState
 from toolflow_graph.errors import PlanError
 from toolflow_graph.prompts import fill_prompt
-from toolflow_graph.sampling import sample_tools
-from toolflow_graph.settings import DialogueSettings, assign_patterns
-from toolflow_graph.types import JSON, DialoguePlan, Edge, Finding, Pattern, Tool
+from toolflow_graph.settings import DialogueSettings
+from toolflow_graph.types import JSON, DialoguePlan, Edge, Finding
 from toolflow_graph.validation import validate_dialogue
 
-__all__ = ["assistant", "planner", "sampler", "tool_simulator", "user", "validator"]
+__all__ = ["assistant", "planner", "sampler", "tool_simulator", "user", "validator", "writer"]
 
 _DRAWS = 60
-_OTHERS_NEAR, _OTHERS_FAR = 40, 20
 
 Context = Runtime[DialogueSettings]
 
@@ -37,18 +38,19 @@ async def sampler(state: DialogueState, runtime: Context) -> JSON:
     settings = settings_of(runtime)
     stage = load_stage(settings)
     index = state.get("index", 0)
-    patterns = state.get("patterns") or list(settings.patterns) or list(_draw_patterns(settings, index))
-    brief = None
-    for attempt in range(_DRAWS):
-        brief = _draw(settings, stage, index, patterns, attempt)
-        if stage.cast.planner.accepts(brief):
-            break
-    else:
-        wanted = f"the patterns {', '.join(patterns)} in {settings.min_requests} requests or more"
+    patterns: list[str] = []
+    if settings.with_plan:
+        patterns = state.get("patterns") or list(settings.patterns) or list(draw_patterns(settings, index))
+    known = {"index": index, "method": settings.method}
+    found = find_brief(settings, stage, index, patterns, _DRAWS)
+    if found is None:
+        kind = f"the patterns {', '.join(patterns)} in" if patterns else "without a plan"
+        wanted = f"{kind} {settings.min_requests} requests or more"
         message = f"in {_DRAWS} draws of {settings.tools} tools none bears {wanted}"
-        return {"index": index, "patterns": patterns, "ended": True, "findings": [_finding("sampling", message)]}
+        return {**known, "patterns": patterns, "ended": True, "findings": [_finding("sampling", message)]}
+    brief, patterns = found
     return {
-        "index": index,
+        **known,
         "patterns": patterns,
         "drawn": list(brief.tools),
         "distractors": list(brief.distractors),
@@ -56,80 +58,19 @@ async def sampler(state: DialogueState, runtime: Context) -> JSON:
     }
 
 
-def _draw_patterns(settings: DialogueSettings, index: int) -> tuple[Pattern, ...]:
-    """Return the patterns that the mix gives to this index, in blocks of a hundred dialogues."""
-    block, place = divmod(index, 100)
-    return assign_patterns(settings.mix, 100, settings.seed + block)[place]
-
-
-def _draw(settings: DialogueSettings, stage: Stage, index: int, patterns: list[str], attempt: int) -> Brief:
-    rng = derive_rng(settings.seed, index, "sampler", attempt)
-    names = sample_tools(stage.tool_graph, settings.tools, rng, settings.strategy)
-    if "topic_shift" in patterns:
-        near = {stage.catalog.tools[name].domain for name in names}
-        far = [name for name, tool in stage.catalog.tools.items() if tool.domain not in near]
-        if not far:  # a catalog without domains: what shares no slot with the drawn tools
-            joined = {*names, *(n for name in names for n in stage.tool_graph.neighbours(name))}
-            far = [name for name in stage.catalog.tools if name not in joined]
-        names += rng.sample(far, min(2, len(far)))
-    neighbours = [n for name in names for n in stage.tool_graph.neighbours(name)]
-    close = [name for name in dict.fromkeys(neighbours) if name not in names]
-    distractors = rng.sample(close, min(settings.distractors, len(close)))
-    return _brief(settings, stage, index, patterns, names, distractors, stage.tool_graph.edges_between(names))
-
-
-def _brief(
-    settings: DialogueSettings,
-    stage: Stage,
-    index: int,
-    patterns: list[str],
-    names: list[str],
-    distractors: list[str],
-    edges: Sequence[Edge],
-) -> Brief:
-    given = {*names, *distractors}
-    others: list[Tool] = []
-    if {"missing_function", "search_tools"} & set(patterns):
-        rng = derive_rng(settings.seed, index, "others", *names)
-        domains = {stage.catalog.tools[name].domain for name in names}
-        near = [t for t in stage.catalog.tools.values() if t.domain in domains and t.name not in given]
-        far = [t for t in stage.catalog.tools.values() if t.domain not in domains]
-        others = rng.sample(near, min(_OTHERS_NEAR, len(near))) + rng.sample(far, min(_OTHERS_FAR, len(far)))
-    return Brief(
-        index=index,
-        seed=settings.seed,
-        tools={name: stage.catalog.tools[name] for name in names},
-        edges=edges,
-        distractors=distractors,
-        others=others,
-        domains=stage.catalog.domains,
-        patterns=frozenset(patterns),  # type: ignore[arg-type]
-        requests=(settings.min_requests, settings.max_requests),
-    )
-
-
 async def planner(state: DialogueState, runtime: Context) -> JSON:
     """Have the dialogue planned, and open it with the system message."""
     settings = settings_of(runtime)
     stage = load_stage(settings)
-    brief = _brief(
-        settings, stage, state["index"], state["patterns"], state["drawn"], state["distractors"], edges_of(state)
-    )
     try:
-        planning = await stage.cast.planner.plan(brief)
+        planning = await stage.cast.planner.plan(brief_of(state, settings, stage))
     except PlanError as exc:
         return {"ended": True, "findings": [_finding("plan", str(exc))]}
     plan = planning.plan
     searched = {name for request in plan.requests if "search_tools" in request.patterns for name in request.tools}
-    offered = [name for name in (*state["drawn"], *state["distractors"]) if name not in searched]
-    if searched:
-        offered.append(SEARCH_TOOLS.name)
-    rng = brief.rng("offer")
-    rng.shuffle(offered)
-    now = Scene(0, 0, plan, (), {}, (), {}).now
-    clock = f"{now:%H:%M}"
-    day = f"{now:%A}, {now.day} {now:%B %Y}"
-    system = fill_prompt("assistant_system", rng, date=day, time=clock, city=plan.scenario.city)
+    rng = derive_rng(settings.seed, state["index"], "offer")
+    offered = offer_tools(state, searched, rng)
+    system = introduce(plan, rng)
     return {
         "plan": plan.model_dump(mode="json"),
         "offered": offered,
@@ -138,6 +79,60 @@ async def planner(state: DialogueState, runtime: Context) -> JSON:
         "position": 0,
         "messages": [SystemMessage(system, id=message_id(settings, state, 0))],
         **keep_aside("planner", planning.aside),
+    }
+
+
+def brief_of(state: DialogueState, settings: DialogueSettings, stage: Stage) -> Brief:
+    """Return what was drawn as a planner or a writer is given it."""
+    drawn, distractors = state["drawn"], state["distractors"]
+    return make_brief(settings, stage, state["index"], state["patterns"], drawn, distractors, edges_of(state))
+
+
+def offer_tools(state: DialogueState, searched: Collection[str], rng: random.Random) -> list[str]:
+    """Return the tools that the assistant is given, in any order, without those that it has to search for."""
+    offered = [name for name in (*state["drawn"], *state["distractors"]) if name not in searched]
+    if searched:
+        offered.append(SEARCH_TOOLS.name)
+    rng.shuffle(offered)
+    return offered
+
+
+def introduce(plan: DialoguePlan, rng: random.Random) -> str:
+    """Return the text of the system message."""
+    now = Scene(0, 0, plan, (), {}, (), {}).now
+    clock = f"{now:%H:%M}"
+    day = f"{now:%A}, {now.day} {now:%B %Y}"
+    return fill_prompt("assistant_system", rng, date=day, time=clock, city=plan.scenario.city)
+
+
+async def writer(state: DialogueState, runtime: Context) -> JSON:
+    """Have the whole dialogue written in one request."""
+    settings = settings_of(runtime)
+    stage = load_stage(settings)
+    author = stage.cast.writer
+    assert author is not None  # noqa: S101 - the settings refuse the method for a cast without one
+    plan = plan_nothing(settings.seed, state["index"])
+    system = introduce(plan, derive_rng(settings.seed, state["index"], "introduction"))
+    given = [*state["drawn"], *state["distractors"]]
+    if "search_tools" in state["patterns"]:
+        given.append(SEARCH_TOOLS.name)
+    writing = await author.write(
+        brief_of(state, settings, stage),
+        [stage.tools[name] for name in given],
+        system,
+        reasons=settings.method == "cot",
+    )
+    messages = [
+        message.model_copy(update={"id": message_id(settings, state, number)})
+        for number, message in enumerate([SystemMessage(system), *writing.messages])
+    ]
+    turns = sum(isinstance(message, HumanMessage) for message in messages)
+    return {
+        "plan": plan.model_dump(mode="json"),
+        "offered": offer_tools(state, writing.searched, derive_rng(settings.seed, state["index"], "offer")),
+        "messages": messages,
+        "ended": turns <= settings.max_turns,
+        **keep_aside("writer", writing.aside),
     }
 
 
@@ -160,10 +155,11 @@ def message_id(settings: DialogueSettings, state: DialogueState, number: int) ->
 
 def set_scene(state: DialogueState, settings: DialogueSettings, stage: Stage, messages: list[AnyMessage]) -> Scene:
     """Return what an agent may know of the dialogue."""
+    plan = _plan(state)
     return Scene(
         index=state["index"],
         seed=settings.seed,
-        plan=_plan(state),
+        plan=plan,
         messages=messages,
         tools=stage.tools,
         offered=state["offered"],
@@ -173,6 +169,8 @@ def set_scene(state: DialogueState, settings: DialogueSettings, stage: Stage, me
         world=state["world"],
         memory=state.get("memory", {}),
         find_tools=stage.find_tools,
+        drawn=state["drawn"],
+        improvised=0 if plan.requests else count_improvised(settings, state["index"]),
     )
 
 
@@ -246,7 +244,7 @@ async def tool_simulator(state: DialogueState, runtime: Context) -> JSON:
                 name=call.name,
                 status="error" if result.failed else "success",
                 id=message_id(settings, state, len(messages) + len(results)),
-                additional_kwargs={"request": scene.request},
+                additional_kwargs={"request": scene.request, **({"executed": True} if result.executed else {})},
             )
         )
     return {"messages": results, "world": world, **keep_aside("tool", aside)}
@@ -277,7 +275,8 @@ async def validator(state: DialogueState, runtime: Context) -> JSON:
         findings += report.findings
         provenance = [entry.model_dump(mode="json") for entry in report.provenance]
         if not state.get("ended"):
-            findings.append(_finding_record("plan", "the turn limit was reached before the plan was addressed"))
+            left = "the plan was addressed" if plan.requests else "the user was done"
+            findings.append(_finding_record("plan", f"the turn limit was reached before {left}"))
     verdict = "rejected" if any(finding.severity == "error" for finding in findings) else "accepted"
     return {"findings": [f.model_dump(mode="json") for f in findings], "provenance": provenance, "verdict": verdict}
 

@@ -65,14 +65,16 @@ class DialogueInput(TypedDict, total=False):
 class DialogueState(TypedDict, total=False):
     """Everything that one dialogue is.
 
-    `drawn` are the tools of the walk, `edges` the Tool Graph's edges between them, `offered` the tools that the
-    assistant is given. `request` is the current planned request, `position` the number of agenda acts played,
-    `world` what the tool simulator has let happen. `memory` holds each role's own conversation with its model,
-    `usage` an entry per request to a model, `attempts` the answers of models that were refused.
+    `method` decides on the way through the machine. `drawn` are the tools of the walk, `edges` the Tool Graph's edges
+    between them, `offered` the tools that the assistant is given. `request` is the current request, `position` the
+    number of agenda acts played, `world` what the tool simulator has let happen. `memory` holds each role's own
+    conversation with its model, `usage` an entry per request to a model, `attempts` the answers of models that were
+    refused.
     """
 
     messages: Annotated[list[AnyMessage], MessagesChannel(merge_messages)]
     index: int
+    method: str
     patterns: Annotated[list[str], DeltaChannel(keep_last_list)]
     drawn: Annotated[list[str], DeltaChannel(keep_last_list)]
     distractors: Annotated[list[str], DeltaChannel(keep_last_list)]

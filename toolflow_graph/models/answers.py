@@ -11,7 +11,17 @@ from pydantic import Field
 
 from toolflow_graph.types import JSON, Record
 
-__all__ = ["Attempt", "Completion", "Mode", "ModelCall", "Reply", "Usage", "estimate_tokens", "read_reply"]
+__all__ = [
+    "Attempt",
+    "Completion",
+    "Mode",
+    "ModelCall",
+    "Reply",
+    "Usage",
+    "estimate_tokens",
+    "explain_damage",
+    "read_reply",
+]
 
 Mode = Literal["json_schema", "tool", "text", "native", "plain"]
 """How an answer was asked for: structured in one of three ways, with native tools, or as mere text."""
@@ -21,7 +31,7 @@ class Usage(Record):
     """Tokens and US dollars; usages add up.
 
     `cached` tokens are part of `prompt`. `estimated` counts the requests whose tokens the endpoint did not report,
-    `unpriced` those of models whose price is not known.
+    `unpriced` those of models whose price is not known, `refused` those whose answer was not taken.
     """
 
     requests: int = 0
@@ -31,6 +41,7 @@ class Usage(Record):
     cost: float = 0.0
     estimated: int = 0
     unpriced: int = 0
+    refused: int = 0
 
     @property
     def tokens(self) -> int:
@@ -149,7 +160,7 @@ def _read_call(identity: str, name: str, given: Any) -> ModelCall:
     try:
         arguments = json.loads(raw or "{}", parse_constant=_refuse_constant)
     except ValueError as exc:
-        return ModelCall(id=identity, name=name, raw=raw, parse_error=f"not JSON: {exc}")
+        return ModelCall(id=identity, name=name, raw=raw, parse_error=f"not JSON: {explain_damage(raw, exc)}")
     if not isinstance(arguments, dict):
         return ModelCall(id=identity, name=name, raw=raw, parse_error="not a JSON object")
     return ModelCall(id=identity, name=name, arguments=arguments, raw=raw or "{}")
@@ -157,6 +168,26 @@ def _read_call(identity: str, name: str, given: Any) -> ModelCall:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+def explain_damage(text: str, exc: ValueError) -> str:
+    """Say in plain words what is wrong with a text that should be JSON: it was cut off, or is damaged at a place."""
+    if not isinstance(exc, json.JSONDecodeError):
+        return str(exc)
+    open_string = exc.msg.startswith("Unterminated string") and text.rstrip()[-1:] not in ("}", "]")
+    if open_string or exc.pos >= len(text.rstrip()):
+        return "it stops before its end, so it was cut off; write all of it, more briefly if it is long"
+    if exc.msg.startswith("Unterminated string"):
+        return f"a string that begins at {_quote(text, exc.pos)} is never closed by a quotation mark"
+    return f"at {_quote(text, exc.pos)} ({exc.msg})"
+
+
+def _quote(text: str, place: int) -> str:
+    return repr(text[place : place + _QUOTED] + ("…" if len(text) > place + _QUOTED else ""))
+
+
+_QUOTED = 30
+"""Characters of a damaged answer that are shown."""
 
 
 def estimate_tokens(content: Any) -> int:

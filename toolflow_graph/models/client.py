@@ -13,10 +13,10 @@ from pydantic import BaseModel
 from toolflow_graph.errors import ModelOutputError
 from toolflow_graph.models.access import find_access
 from toolflow_graph.models.answers import Attempt, Completion, Mode, Reply, Usage, estimate_tokens, read_reply
-from toolflow_graph.models.faults import blame
-from toolflow_graph.models.ledger import Budget, Ledger, read_usage
+from toolflow_graph.models.faults import ADDRESS, PASSING, blame, blame_request
+from toolflow_graph.models.ledger import Account, Ledger, find_account, read_usage
 from toolflow_graph.models.prices import load_prices
-from toolflow_graph.models.probe import Capabilities, probe
+from toolflow_graph.models.probe import GREETING, Capabilities, probe
 from toolflow_graph.models.settings import ModelSettings
 from toolflow_graph.models.structured import Shape, StructuredMode, UnfitError, append_failure
 from toolflow_graph.models.traffic import Clock, GaveUp, Traffic
@@ -24,6 +24,8 @@ from toolflow_graph.models.wire import Wire
 from toolflow_graph.types import JSON
 
 __all__ = ["ChatClient", "Check"]
+
+_GREETING_S = 10.0
 
 Check = Callable[[Any], str | None]
 """A caller's own check of an answer: of the value when a schema was given, else of the `Reply`; says what is wrong."""
@@ -56,26 +58,26 @@ class ChatClient:
     """All requests of a run to one endpoint; may be used from several event loops, each with its own connections.
 
     Raises `ModelError` at once when the endpoint needs a key and its variable is not set, `SettingsError` for a bad
-    price list. Tests give a `clock` and a `rng` (for jitter) of their own.
+    price list. What is asked outside of a run (see `charge_to`) goes into the client's own `ledger`. Tests give a
+    `clock` and a `rng` (for jitter) of their own.
     """
 
     def __init__(
         self,
         settings: ModelSettings,
         *,
-        ledger: Ledger | None = None,
         clock: Clock | None = None,
         rng: random.Random | None = None,
     ) -> None:
         self.settings = settings
         self.access = find_access(settings)
-        self.ledger = ledger or Ledger(load_prices(settings.prices))
-        self.budget = Budget(settings, self.ledger)
+        self.ledger = Ledger(load_prices(settings.prices))
+        self._own = Account(settings, self.ledger)
         self._clock = clock
         self._rng = rng
         self._lines: WeakKeyDictionary[asyncio.AbstractEventLoop, _Line] = WeakKeyDictionary()
         self._known: dict[str, Capabilities] = {}
-        self._refused: set[tuple[str, str, str]] = set()
+        self._refused: set[tuple[str, str]] = set()
 
     async def complete(
         self,
@@ -84,6 +86,7 @@ class ChatClient:
         messages: Sequence[JSON],
         *,
         schema: type[BaseModel] | JSON | None = None,
+        shared_schema: JSON | None = None,
         tools: Sequence[JSON] | None = None,
         check: Check | None = None,
         dialogue: str = "",
@@ -95,6 +98,7 @@ class ChatClient:
             model: Name of the model.
             messages: The conversation in OpenAI form. It is sent as it stands; what asks again only adds to its end.
             schema: What the answer must fit: a pydantic class (`value` is an instance) or a JSON Schema.
+            shared_schema: A schema for all answers of a conversation whose `schema` changes, see `Shape`.
             tools: OpenAI `tools` that the model may call; not together with a schema.
             check: A further check; what it returns is told to the model word for word.
             dialogue: Id of the dialogue, for the ledger.
@@ -106,19 +110,26 @@ class ChatClient:
         """
         if schema is not None and tools:
             raise ValueError("give a schema or tools, not both")
-        shape = None if schema is None else Shape(schema)
+        shape = None if schema is None else Shape(schema, shared_schema)
         question = _Question(role, model, messages, shape, tools or (), check, dialogue)
-        modes = await self._choose_modes(question)
-        for mode in modes:
+        ways = await self._find_ways(question)
+        for mode, request in ways:
             try:
-                return await self._converse(question, mode)
+                return await self._converse(question, mode, request)
             except GaveUp as exc:
                 gave_up = exc
-            if gave_up.fault.kind != "refused" or mode == modes[-1]:
+            if gave_up.fault.kind != "refused" or mode == ways[-1][0]:
                 break
             question.attempts.append(Attempt(mode=mode, problem=f"the endpoint refused: {gave_up.fault.said}"))
-            self._refused.add((model, mode, _fingerprint(question.shape)))
-        raise self._blame(gave_up, model)
+            self._refused.add((model, _fingerprint(request)))
+        raise await self._judge_failure(gave_up, question)
+
+    async def greet(self) -> None:
+        """Try every model that may play, so that a wrong name, key or address shows before anything is spent.
+
+        Raises as `complete` does.
+        """
+        await asyncio.gather(*(self.capabilities(model) for model in self.settings.models))
 
     async def capabilities(self, model: str) -> Capabilities:
         """Return what the endpoint can do with a model, tried out once; raises as `complete` does."""
@@ -159,6 +170,9 @@ class ChatClient:
                 task.cancel()
             await line.wire.aclose()
 
+    def _find_account(self) -> Account:
+        return find_account() or self._own
+
     def _find_line(self) -> _Line:
         loop = asyncio.get_running_loop()
         if loop not in self._lines:
@@ -179,31 +193,35 @@ class ChatClient:
 
         return await probe(post, line.traffic.clock)
 
-    async def _choose_modes(self, question: _Question) -> tuple[Mode, ...]:
-        if question.shape is None:
-            return ("native",) if question.tools else ("plain",)
-        if self.settings.structured != "auto":
-            return (self.settings.structured,)
-        modes = (await self.capabilities(question.model)).structured_modes()
+    async def _find_ways(self, question: _Question) -> list[tuple[Mode, JSON]]:
+        """Return the modes to ask in, the best first, with the fields of a request that each takes."""
+        shape, forced = question.shape, self.settings.structured
+        if shape is None:
+            return [("native", {"tools": list(question.tools)})] if question.tools else [("plain", {})]
+        if forced != "auto" and (forced != "json_schema" or shape.shared is None):
+            return [(forced, shape.build_request(forced))]
+        model = question.model
+        able = await self.capabilities(model)
+        modes = able.structured_modes() if forced == "auto" else (forced,)
+        ways: list[tuple[Mode, JSON]] = [(m, shape.build_request(m, in_prompt=able.schema_in_prompt)) for m in modes]
         if not self._refused:
-            return modes
-        print_ = _fingerprint(question.shape)
-        return tuple(mode for mode in modes if (question.model, mode, print_) not in self._refused)
+            return ways
+        return [(mode, request) for mode, request in ways if (model, _fingerprint(request)) not in self._refused]
 
-    async def _converse(self, question: _Question, mode: Mode) -> Completion:
+    async def _converse(self, question: _Question, mode: Mode, request: JSON) -> Completion:
         """Ask in one mode until an answer holds; raises `GaveUp` and `ModelOutputError`."""
         shape, attempts = question.shape, question.attempts
-        asked, request = list(question.messages), {}
+        asked = list(question.messages)
         if shape is not None:
-            structured = cast("StructuredMode", mode)
-            asked, request = shape.instruct(asked, structured), shape.build_request(structured)
-        elif question.tools:
-            request = {"tools": list(question.tools)}
+            asked = shape.instruct(asked, cast("StructuredMode", mode))
         for _ in range(self.settings.max_repairs + 1):
             body, usage = await self._post(question, asked, request)
             reply = read_reply(body, _list_ids(asked))
             value, problem = _judge(question, reply)
             attempt = Attempt(mode=mode, text=reply.text, calls=reply.calls, reasoning=reply.reasoning, problem=problem)
+            if problem is not None:
+                usage = usage.model_copy(update={"refused": 1})
+                self._find_account().ledger.refuse(question.role, question.model, question.dialogue)
             attempts.append(attempt.model_copy(update={"usage": usage}))
             if problem is None:
                 calls = () if shape else reply.calls
@@ -215,24 +233,43 @@ class ChatClient:
             attempts,
         )
 
-    async def _post(self, question: _Question, messages: Sequence[JSON], request: JSON) -> tuple[JSON, Usage]:
+    async def _post(
+        self, question: _Question, messages: Sequence[JSON], request: JSON, patience_s: float | None = None
+    ) -> tuple[JSON, Usage]:
         """Send one request at the pace of the traffic, within the budget, and enter it in the ledger."""
-        line = self._find_line()
+        line, account = self._find_line(), self._find_account()
         role, model = question.role, question.model
         prompt = estimate_tokens([*messages, request])
-        completion = self.ledger.expect_completion(role)
+        completion = account.ledger.expect_completion(role)
         if self.settings.max_answer_tokens is not None:
             completion = min(completion, self.settings.max_answer_tokens)
 
         async def call() -> tuple[JSON, Usage]:
-            with self.budget.reserve(model, prompt, completion):
+            with account.budget.reserve(model, prompt, completion):
                 body = await line.wire.post(model, messages, role=role, **request)
                 written = estimate_tokens(_read_written(body))
-                return body, self.ledger.add(role, model, read_usage(body, prompt, written), question.dialogue)
+                return body, account.ledger.add(role, model, read_usage(body, prompt, written), question.dialogue)
 
-        body, usage = await line.traffic.send(call, tokens=prompt + completion)
+        body, usage = await line.traffic.send(call, tokens=prompt + completion, patience_s=patience_s)
         line.traffic.correct(usage.tokens - prompt - completion)
         return body, usage
+
+    async def _judge_failure(self, exc: GaveUp, question: _Question) -> Exception:
+        """Return the error for a request that was given up: of this one alone if the model answers a greeting."""
+        model = question.model
+        passing = exc.fault.kind in PASSING and (exc.tries > 1 or exc.fault.kind not in ADDRESS)
+        if passing and await self._answers_greeting(model):
+            return blame_request(exc.fault, model, tries=exc.tries, seconds=exc.seconds)
+        return self._blame(exc, model)
+
+    async def _answers_greeting(self, model: str) -> bool:
+        """Say whether a model answers the shortest of all requests, while another one has failed for long."""
+        patience = min(_GREETING_S, self.settings.patience_s)
+        try:
+            await self._post(_Question("probe", model, GREETING, None, (), None, ""), GREETING, {}, patience)
+        except GaveUp:
+            return False
+        return True
 
     def _blame(self, exc: GaveUp, model: str) -> Exception:
         return blame(exc.fault, self.access, model, tries=exc.tries, seconds=exc.seconds)
@@ -278,5 +315,5 @@ def _read_written(body: JSON) -> Any:
     return reply.text + reply.reasoning + "".join(call.name + call.raw for call in reply.calls)
 
 
-def _fingerprint(shape: Shape | None) -> str:
-    return json.dumps(shape.sent_schema, sort_keys=True) if shape else ""
+def _fingerprint(request: JSON) -> str:
+    return json.dumps(request, sort_keys=True)

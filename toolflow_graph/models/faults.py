@@ -8,10 +8,20 @@ from typing import Any, Literal
 
 import openai
 
-from toolflow_graph.errors import ContextLengthError, ModelError, ModelOutputError, ToolflowError
+from toolflow_graph.errors import ContextLengthError, ModelError, ModelOutputError, RequestError, ToolflowError
 from toolflow_graph.models.access import Access
 
-__all__ = ["ADDRESS", "PASSING", "Fault", "FaultKind", "blame", "read_body", "read_exception", "read_retry_after"]
+__all__ = [
+    "ADDRESS",
+    "PASSING",
+    "Fault",
+    "FaultKind",
+    "blame",
+    "blame_request",
+    "read_body",
+    "read_exception",
+    "read_retry_after",
+]
 
 FaultKind = Literal[
     "busy",  # 429, 503: everybody waits
@@ -164,6 +174,14 @@ def blame(fault: Fault, access: Access, model: str, *, tries: int = 1, seconds: 
     return ModelError(_tell(fault, access, where, model, tries, seconds))
 
 
+def blame_request(fault: Fault, model: str, *, tries: int, seconds: float) -> RequestError:
+    """Return the error for a request that keeps failing while the model answers another one."""
+    return RequestError(
+        f"one request to model {model!r} has failed for {seconds:.0f} s ({tries} tries, the last: {fault.said}), while "
+        "another is answered"
+    )
+
+
 def _tell(fault: Fault, access: Access, where: str, model: str, tries: int, seconds: float) -> str:
     said = fault.said
     doctor = f"`toolflow doctor --base-url {where}`"
@@ -181,7 +199,9 @@ def _tell(fault: Fault, access: Access, where: str, model: str, tries: int, seco
         return f"{where} cannot be reached ({said}); is the server running, and is the address right?"
     if fault.kind == "web_page" and tries <= 1:
         return messages["path"]
+    mend = "try again later, or with a smaller --max-in-flight"
+    if fault.kind == "timeout":
+        mend = "try a smaller --max-in-flight, or give a slow server longer by models.timeout_s (doctor: --timeout)"
     return messages.get(fault.kind) or (
-        f"{where} has failed for {seconds:.0f} s ({tries} tries of one request, the last: {said}); try again later, or "
-        "with a smaller --max-in-flight"
+        f"{where} has failed for {seconds:.0f} s ({tries} tries of one request, the last: {said}); {mend}"
     )

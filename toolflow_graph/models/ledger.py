@@ -1,17 +1,18 @@
 """Who has used how many tokens at what cost, and the budget that nothing passes."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Literal
 
 from toolflow_graph.errors import BudgetExceeded, SettingsError
 from toolflow_graph.models.answers import Usage
 from toolflow_graph.models.prices import Price, find_price
 from toolflow_graph.models.settings import ModelSettings
-from toolflow_graph.types import JSON
+from toolflow_graph.types import JSON, Record
 
-__all__ = ["Budget", "Ledger", "read_usage"]
+__all__ = ["Account", "Budget", "Expense", "Ledger", "charge_to", "find_account", "read_usage"]
 
 _FIRST_GUESS = 256
 """Tokens expected of an answer before the first one of a role has come."""
@@ -35,15 +36,37 @@ def read_usage(body: JSON, prompt_guess: int, completion_guess: int) -> Usage:
     )
 
 
-class Ledger:
-    """Usage by role, model and dialogue; `before` is what earlier sessions of the same run have used."""
+class Expense(Record):
+    """One entry of the ledger: what a request has used, or that its answer was refused."""
 
-    def __init__(self, prices: Mapping[str, Price], before: Usage | None = None) -> None:
-        self.total = before or Usage()
+    role: str
+    model: str
+    dialogue: str = ""
+    usage: Usage
+
+
+class Ledger:
+    """Usage by role, model and dialogue.
+
+    `before` are the entries of earlier sessions of the same run; those that had no price get one if it is known by
+    now. Every new entry is given to `keep`.
+    """
+
+    def __init__(
+        self,
+        prices: Mapping[str, Price],
+        before: Iterable[Expense] = (),
+        keep: Callable[[Expense], None] | None = None,
+    ) -> None:
+        self.total = Usage()
         self._prices = prices
+        self._keep = keep
         self._dialogues: dict[str, dict[tuple[str, str], Usage]] = {}
         self._answers: Counter[str] = Counter()
         self._completions: Counter[str] = Counter()
+        for expense in before:
+            usage = self._set_price(expense.model, expense.usage) if expense.usage.unpriced else expense.usage
+            self._enter(expense.model_copy(update={"usage": usage}))
 
     def price(self, model: str) -> Price | None:
         """Return what a model costs, None when no price list names it."""
@@ -51,25 +74,41 @@ class Ledger:
 
     def add(self, role: str, model: str, usage: Usage, dialogue: str = "") -> Usage:
         """Enter one request; returns its usage with the cost."""
-        price = self.price(model)
-        if price is None:
-            priced = usage.model_copy(update={"unpriced": usage.requests})
-        else:
-            cost = price.cost(usage.prompt, usage.cached, usage.completion)
-            priced = usage.model_copy(update={"cost": cost})
-        entries = self._dialogues.setdefault(dialogue, {})
-        entries[role, model] = entries.get((role, model), Usage()) + priced
-        self.total += priced
-        self._answers[role] += usage.requests
-        self._completions[role] += usage.completion
+        priced = self._set_price(model, usage)
+        self._write(Expense(role=role, model=model, dialogue=dialogue, usage=priced))
         return priced
 
+    def refuse(self, role: str, model: str, dialogue: str = "") -> None:
+        """Note that the answer of a request that was entered before is not taken."""
+        self._write(Expense(role=role, model=model, dialogue=dialogue, usage=Usage(refused=1)))
+
+    def _set_price(self, model: str, usage: Usage) -> Usage:
+        price = self.price(model)
+        if price is None:
+            return usage.model_copy(update={"unpriced": usage.requests})
+        cost = price.cost(usage.prompt, usage.cached, usage.completion)
+        return usage.model_copy(update={"cost": cost, "unpriced": 0})
+
+    def _write(self, expense: Expense) -> None:
+        self._enter(expense)
+        if self._keep is not None:
+            self._keep(expense)
+
+    def _enter(self, expense: Expense) -> None:
+        usage = expense.usage
+        entries = self._dialogues.setdefault(expense.dialogue, {})
+        key = expense.role, expense.model
+        entries[key] = entries.get(key, Usage()) + usage
+        self.total += usage
+        self._answers[expense.role] += usage.requests
+        self._completions[expense.role] += usage.completion
+
     def of_dialogue(self, dialogue: str) -> Usage:
-        """Return what one dialogue has used in this session."""
+        """Return what one dialogue has used."""
         return sum(self._dialogues.get(dialogue, {}).values(), Usage())
 
     def group(self, by: Literal["role", "model", "dialogue"]) -> dict[str, Usage]:
-        """Return the usage of this session per role, model or dialogue."""
+        """Return the usage per role, model or dialogue."""
         groups: dict[str, Usage] = {}
         for dialogue, entries in self._dialogues.items():
             for (role, model), usage in entries.items():
@@ -122,5 +161,30 @@ class Budget:
             shown = f"{sign}{spent:.4f}" if sign else f"{spent:,.0f}"
             raise BudgetExceeded(
                 f"the budget is used up: {shown} spent, and the next request would pass max_{what} {sign}{limit:,}; "
-                f"what was made is kept; go on with a higher --max-{what}"
+                f"what was made is kept; go on with a higher --max-{what}",
+                f"--max-{what}",
             )
+
+
+class Account:
+    """Ledger and budget of one run."""
+
+    def __init__(self, settings: ModelSettings, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.budget = Budget(settings, ledger)
+
+
+_PAYER: ContextVar[Account | None] = ContextVar("toolflow_account", default=None)
+
+
+def charge_to(account: Account | None) -> None:
+    """Let all requests that are made from the current task on, and from those that it starts, go to an account.
+
+    Runs with the same models share their client, and so connections and pace; each pays for itself.
+    """
+    _PAYER.set(account)
+
+
+def find_account() -> Account | None:
+    """Return the account to which the current task's requests go; None leaves them to the client's own."""
+    return _PAYER.get()

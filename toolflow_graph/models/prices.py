@@ -14,6 +14,10 @@ from toolflow_graph.types import Record
 __all__ = ["Price", "find_price", "load_prices"]
 
 _MILLION = 1_000_000
+_FORM = (
+    'an entry is [models."NAME"] with prompt = 2.0 and completion = 8.0 (and cached = 0.5 where cached tokens cost '
+    "less), in US dollars per million tokens"
+)
 _DATE = re.compile(r"-(\d{4}-\d{2}-\d{2}|\d{8}|latest)$")
 
 
@@ -46,13 +50,11 @@ def load_prices(path: str | None = None) -> dict[str, Price]:
     except (OSError, UnicodeDecodeError) as exc:
         raise SettingsError(f"price list {path!r} cannot be read: {exc}") from exc
     except tomllib.TOMLDecodeError as exc:
-        raise SettingsError(f"price list {path!r} is not TOML: {exc}") from exc
+        raise SettingsError(f"price list {path!r} is not TOML: {exc}; {_FORM}") from exc
     except ValidationError as exc:
         error = exc.errors()[0]
         place = ".".join(str(part) for part in error["loc"])
-        raise SettingsError(
-            f'price list {path!r}: {place}: {error["msg"]}; an entry is [models."NAME"] with prompt and completion'
-        ) from exc
+        raise SettingsError(f"price list {path!r}: {place}: {error['msg']}; {_FORM}") from exc
     return {**prices, **own.models}
 
 

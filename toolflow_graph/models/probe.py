@@ -1,4 +1,4 @@
-"""Finds out by two or three short requests what an endpoint can do with a model."""
+"""Finds out by a few short requests what an endpoint can do with a model."""
 
 import asyncio
 import json
@@ -26,6 +26,7 @@ _FORMAT: JSON = {
     "type": "json_schema",
     "json_schema": {"name": "toolflow_probe", "schema": _SCHEMA, "strict": True},
 }
+_LEAST_SCHEMA = 20  # tokens; the schema has about 60
 GREETING: list[JSON] = [{"role": "user", "content": "Hello, how are you today?"}]
 """Nobody who does not see the schema answers this with a colour and a number."""
 
@@ -44,11 +45,14 @@ _FORCED: JSON = {"type": "function", "function": {"name": "toolflow_probe"}}
 class Capabilities(Record):
     """What an endpoint does with a model.
 
-    `tools` are calls that the model makes by itself, `forced_tool` a call that the request names. `latency_s` is the
-    time of one short answer; `notes` say what was seen where something is missing.
+    `schema_in_prompt` says that the schema of `json_schema` is counted as prompt: it stands before the messages there
+    (as at the OpenAI API), where other servers only decode by it. `tools` are calls that the model makes by itself,
+    `forced_tool` a call that the request names. `latency_s` is the time of one short answer; `notes` say what was seen
+    where something is missing.
     """
 
     json_schema: bool
+    schema_in_prompt: bool
     tools: bool
     forced_tool: bool
     usage: bool
@@ -86,6 +90,7 @@ async def probe(post: Post, clock: Clock) -> Capabilities:
     native = tool is not None and _calls(tool)
     if tool is not None and not native:
         seen.notes.append("with tools at hand the model answered in words")
+    bare = _count_prompt(await seen.ask("a plain request", GREETING)) if honoured else 0
     forced = native
     if not native and not honoured:
         answer = await seen.ask("a forced tool", _QUESTION, tools=[_TOOL], tool_choice=_FORCED)
@@ -94,9 +99,10 @@ async def probe(post: Post, clock: Clock) -> Capabilities:
         await seen.ask("a plain request", GREETING, needed=True)
     return Capabilities(
         json_schema=honoured,
+        schema_in_prompt=bare > 0 and _count_prompt(schema) - bare > _LEAST_SCHEMA,
         tools=native,
         forced_tool=forced,
-        usage=all(isinstance((body.get("usage") or {}).get("prompt_tokens"), int) for body in seen.bodies),
+        usage=all(_count_prompt(body) for body in seen.bodies),
         latency_s=round(min(seen.seconds), 3),
         notes=tuple(seen.notes),
     )
@@ -123,6 +129,12 @@ class _Seen:
         self.seconds.append(self._clock.time() - began)
         self.bodies.append(body)
         return body
+
+
+def _count_prompt(body: JSON | None) -> int:
+    """Return the prompt's tokens as the endpoint reports them, 0 where it does not."""
+    count = ((body or {}).get("usage") or {}).get("prompt_tokens")
+    return count if isinstance(count, int) else 0
 
 
 def _fits(body: JSON) -> bool:

@@ -3,7 +3,7 @@
 import ipaddress
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 
@@ -13,18 +13,22 @@ from toolflow_graph.errors import SettingsError
 from toolflow_graph.types import JSON
 
 __all__ = [
+    "CHANGEABLE",
     "DEFAULT_KEY_ENV",
     "ROLES",
     "ModelSettings",
     "Role",
+    "change_models",
     "draw_models",
     "is_local",
     "model_options",
+    "names_models",
     "parse_models",
 ]
 
-Role = Literal["planner", "user", "assistant", "tool"]
-ROLES: tuple[Role, ...] = get_args(Role)
+Role = Literal["planner", "user", "assistant", "tool", "reword"]
+ROLES: tuple[Role, ...] = get_args(Role)[:-1]
+"""The roles of the LLM cast; `reword` puts the lines of the scripted cast into other words."""
 
 DEFAULT_KEY_ENV = "OPENAI_API_KEY"
 
@@ -53,6 +57,7 @@ class ModelSettings(BaseModel):
     user: Pool = Field(default=(), description="Model or pool of the user, if another")
     assistant: Pool = Field(default=(), description="Model or pool of the assistant, if another")
     tool: Pool = Field(default=(), description="Model or pool of the tool simulator, if another")
+    reword: Pool = Field(default=(), description="Model or pool that rewords the lines of the scripted cast")
     structured: Literal["auto", "json_schema", "tool", "text"] = Field(
         default="auto", description="How structured answers are asked for; `auto` tries the endpoint once"
     )
@@ -96,28 +101,58 @@ class ModelSettings(BaseModel):
     def pool(self, role: Role) -> tuple[str, ...]:
         """Return the models that may play a role; raises `SettingsError` when none is named."""
         own: tuple[str, ...] = getattr(self, role)
-        if pool := own or self.model:
+        if pool := own or (self.model if role in ROLES else ()):
             return pool
-        option = f"--{role}-model"
+        option = f"--{role}-model" if role in ROLES else f"--{role}"
         raise SettingsError(f"no model for the role {role!r}; give --model NAME for all roles, or {option} NAME")
 
     @property
     def models(self) -> tuple[str, ...]:
-        """All models that may play, each once."""
-        return tuple(dict.fromkeys(name for role in ROLES for name in self.pool(role)))
+        """All models that may play, each once: those of all roles, or of the one that rewords, if there is one."""
+        roles: tuple[Role, ...] = ("reword",) if self.reword else ROLES
+        return tuple(dict.fromkeys(name for role in roles for name in self.pool(role)))
 
 
-def draw_models(settings: ModelSettings, rng: random.Random) -> dict[Role, str]:
+CHANGEABLE = frozenset(
+    {
+        "base_url",
+        "key_env",
+        "max_cost",
+        "max_in_flight",
+        "max_tokens",
+        "patience_s",
+        "prices",
+        "requests_per_minute",
+        "timeout_s",
+        "tokens_per_minute",
+    }
+)
+"""Settings on which no dialogue depends: how models are reached, and what they may take."""
+
+
+def change_models(settings: ModelSettings, values: Mapping[str, Any]) -> ModelSettings:
+    """Return settings with other ways and limits; raises `SettingsError` for what makes other dialogues."""
+    fixed = next((name for name in values if name not in CHANGEABLE), None)
+    if fixed is not None:
+        raise SettingsError(
+            f"setting {fixed!r} of models cannot be changed in a run that has begun; these can: "
+            f"{', '.join(sorted(CHANGEABLE))}"
+        )
+    return parse_models({**settings.model_dump(), **values})
+
+
+def draw_models(settings: ModelSettings, rng: random.Random, roles: Collection[Role] = ROLES) -> dict[Role, str]:
     """Draw the models of one dialogue; roles without a pool of their own share one draw from `model`.
 
     Always takes the same numbers from the generator, so that a change of one role's pool moves no other role.
     """
     shared = rng.random()
     drawn: dict[Role, str] = {}
-    for role in ROLES:
+    for role in get_args(Role):
         own = rng.random()
-        pool = settings.pool(role)
-        drawn[role] = pool[int((own if getattr(settings, role) else shared) * len(pool))]
+        if role in roles:
+            pool = settings.pool(role)
+            drawn[role] = pool[int((own if getattr(settings, role) else shared) * len(pool))]
     return drawn
 
 
@@ -143,6 +178,12 @@ def model_options(**options: Any) -> JSON:
     Takes the options by their own names (`model`, `planner_model`, `base_url`, `timeout` …); None means not given.
     """
     return {_OPTIONS.get(name, name): value for name, value in options.items() if value is not None}
+
+
+def names_models(models: object) -> bool:
+    """Say whether settings, parsed or not, name a model for any role."""
+    values = models.model_dump() if isinstance(models, ModelSettings) else models
+    return isinstance(values, Mapping) and any(values.get(name) for name in ("model", *ROLES))
 
 
 def parse_models(values: Mapping[str, Any]) -> ModelSettings:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel, ValidationError
 
-from toolflow_graph.models.answers import Reply
+from toolflow_graph.models.answers import Reply, explain_damage
 from toolflow_graph.types import JSON
 
 __all__ = ["Shape", "StructuredMode", "UnfitError", "append_failure", "find_json"]
@@ -30,9 +30,15 @@ class UnfitError(Exception):
 
 @dataclass(frozen=True)
 class Shape:
-    """What an answer must look like: a pydantic class, or a JSON Schema."""
+    """What an answer must look like: a pydantic class, or a JSON Schema.
+
+    `shared` is one schema of objects for all answers of a conversation, where `schema` is another one every time. It
+    is sent instead wherever a schema is part of the prompt, which would otherwise change from its head on and never
+    be found in the endpoint's prefix cache; answers are held to `schema` all the same.
+    """
 
     schema: type[BaseModel] | JSON
+    shared: JSON | None = None
 
     @property
     def json_schema(self) -> JSON:
@@ -43,29 +49,27 @@ class Shape:
     def _wraps(self) -> bool:
         return self.json_schema.get("type") != "object"
 
-    @property
-    def sent_schema(self) -> JSON:
-        """The schema as an endpoint gets it: endpoints take objects only, so another value stands in one."""
-        schema = self.json_schema
+    def sent_schema(self, *, in_prompt: bool) -> JSON:
+        """Return the schema as an endpoint gets it: endpoints take objects only, so another value stands in one."""
+        if in_prompt and self.shared is not None:
+            return self.shared
+        schema = _spell_patterns(self.json_schema)
         if not self._wraps:
-            return schema
+            return dict(schema)
         inner = {key: part for key, part in schema.items() if key != "$defs"}
         outer = {"type": "object", "properties": {_WRAPPED: inner}, "required": [_WRAPPED]}
         definitions = {"$defs": schema["$defs"]} if "$defs" in schema else {}
         return {**outer, "additionalProperties": False, **definitions}
 
-    @property
-    def name(self) -> str:
-        """A name for the schema that endpoints accept."""
-        title = str(self.json_schema.get("title") or _TOOL)
-        return re.sub(r"[^a-zA-Z0-9_-]", "_", title)[:64]
+    def build_request(self, mode: StructuredMode, *, in_prompt: bool = False) -> JSON:
+        """Return the fields of a request that ask for the schema in a mode; none of them for `text`.
 
-    def build_request(self, mode: StructuredMode) -> JSON:
-        """Return the fields of a request that ask for the schema in a mode; none of them for `text`."""
-        schema = self.sent_schema
+        `in_prompt` says whether the endpoint counts the schema of `json_schema` as prompt; it does every tool's.
+        """
+        schema = self.sent_schema(in_prompt=in_prompt or mode == "tool")
         strict = _is_strict(schema)
         if mode == "json_schema":
-            wanted = {"name": self.name, "schema": schema, "strict": strict}
+            wanted = {"name": _name_schema(schema), "schema": schema, "strict": strict}
             return {"response_format": {"type": "json_schema", "json_schema": wanted}}
         if mode == "tool":
             function: JSON = {"name": _TOOL, "description": "Give the answer.", "parameters": schema}
@@ -76,14 +80,18 @@ class Shape:
         return {}
 
     def instruct(self, messages: Sequence[JSON], mode: StructuredMode) -> list[JSON]:
-        """Return the messages as they are sent in a mode: `text` adds the schema to the end of the last one."""
+        """Return the messages as they are sent in a mode: `text` adds the schema to the head, where it stays."""
         if mode != "text":
             return list(messages)
+        schema = json.dumps(self.sent_schema(in_prompt=True), ensure_ascii=False)
         text = (
-            "Answer with one JSON value and nothing else: no other words, no code fence. It fits this JSON Schema:\n"
-            + json.dumps(self.sent_schema, ensure_ascii=False)
+            "Every answer of yours is one JSON value and nothing else: no other words, no code fence. It fits this "
+            f"JSON Schema: {schema}"
         )
-        return _say(messages, text)
+        first = messages[0] if messages else {}
+        if first.get("role") == "system" and isinstance(first.get("content"), str):
+            return [{**first, "content": f"{first['content']}\n\n{text}"}, *messages[1:]]
+        return [{"role": "system", "content": text}, *messages]
 
     def read(self, reply: Reply) -> Any:
         """Return the value that a reply holds, validated; raises `UnfitError` with everything that is wrong.
@@ -100,7 +108,7 @@ class Shape:
                     return self._validate(found)
                 except UnfitError as exc:
                     problem = problem or exc
-        if problem is None:
+        if problem is None or _is_damaged(texts[0]):
             problem = UnfitError(_explain_no_json(texts[0]))
         raise problem
 
@@ -117,6 +125,32 @@ class Shape:
         if complaint := _join(list(errors)):
             raise UnfitError(complaint)
         return found
+
+
+def _spell_patterns(schema: Any) -> Any:
+    """Return a schema without backslash-d in its patterns: llama.cpp lets any string pass where it finds that."""
+    if isinstance(schema, list):
+        return [_spell_patterns(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: _spell_digits(part) if key == "pattern" and isinstance(part, str) else _spell_patterns(part)
+        for key, part in schema.items()
+    }
+
+
+def _spell_digits(pattern: str) -> str:
+    spelt, in_class = "", False
+    for sign in re.findall(r"\\.|.", pattern, re.DOTALL):
+        in_class = sign == "[" or (in_class and sign != "]")
+        digits = "0-9" if in_class else "[0-9]"
+        spelt += digits if sign == r"\d" else sign
+    return spelt
+
+
+def _name_schema(schema: JSON) -> str:
+    """Return a name for a schema that endpoints accept."""
+    return re.sub(r"[^a-zA-Z0-9_-]", "_", str(schema.get("title") or _TOOL))[:64]
 
 
 @cache
@@ -138,13 +172,17 @@ def _is_strict(schema: Any) -> bool:
     if _NOT_STRICT & set(schema):
         return False
     properties = schema.get("properties")
-    if schema.get("type") == "object" or isinstance(properties, dict):
+    if "object" in _listed(schema.get("type")) or isinstance(properties, dict):
         properties = properties if isinstance(properties, dict) else {}
         if schema.get("additionalProperties") is not False or set(schema.get("required", ())) != set(properties):
             return False
         named = {**properties, **schema.get("$defs", {})}
         return all(_is_strict(part) for part in named.values())
     return all(_is_strict(part) for part in schema.values())
+
+
+def _listed(types: Any) -> list[Any]:
+    return types if isinstance(types, list) else [types]
 
 
 _FENCED = re.compile(r"```[a-zA-Z]*\s*\n(.*?)```", re.DOTALL)
@@ -179,6 +217,15 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
+def _is_damaged(text: str) -> bool:
+    """Tell whether a text is JSON from its first character on, but for a fault; values inside it are no answer."""
+    try:
+        json.loads(text.strip())
+    except json.JSONDecodeError as exc:
+        return text.lstrip()[:1] in ("{", "[") and exc.msg != "Extra data"
+    return False
+
+
 def _explain_no_json(text: str) -> str:
     if not text.strip():
         return "the answer is empty"
@@ -188,7 +235,7 @@ def _explain_no_json(text: str) -> str:
     try:
         json.loads(text[start:])
     except ValueError as exc:
-        return f"the JSON is damaged: {exc}"
+        return f"the JSON is damaged: {explain_damage(text[start:], exc)}"
     return "the answer holds no JSON"
 
 
@@ -203,17 +250,12 @@ def append_failure(messages: Sequence[JSON], reply: Reply, problem: str, *, stru
     if reply.calls and not structured and all(c.parse_error is None and c.name for c in reply.calls):
         calls = [call.to_openai() for call in reply.calls]
         failed = {"role": "assistant", "content": reply.text or None, "tool_calls": calls}
-        told = f"Not carried out: {problem}. Make all calls of this turn again, corrected."
+        told = (
+            f"Not carried out: {problem}. Either make all calls of this turn again, corrected, "
+            "or make none and speak to the person instead, to ask for what is missing."
+        )
         return [*messages, failed, *({"role": "tool", "tool_call_id": c.id, "content": told} for c in reply.calls)]
     written = [call.raw if structured else f"{call.name}({call.raw})" for call in reply.calls]
     failed = {"role": "assistant", "content": "\n".join(part for part in (reply.text, *written) if part)}
     told = f"That answer cannot be used: {problem}. Give the whole answer again, corrected."
     return [*messages, failed, {"role": "user", "content": told}]
-
-
-def _say(messages: Sequence[JSON], text: str) -> list[JSON]:
-    """Add words of the user to a conversation; many chat templates refuse two messages of the user in a row."""
-    last = messages[-1] if messages else {}
-    if last.get("role") == "user" and isinstance(last.get("content"), str):
-        return [*messages[:-1], {**last, "content": f"{last['content']}\n\n{text}"}]
-    return [*messages, {"role": "user", "content": text}]

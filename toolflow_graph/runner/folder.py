@@ -14,6 +14,7 @@ from typing import Self
 from toolflow_graph.dataset import encode_record, is_accepted, replace_file
 from toolflow_graph.errors import DatasetError, RunError
 from toolflow_graph.runner.manifest import MANIFEST, Counts
+from toolflow_graph.runner.spending import SPENDING
 from toolflow_graph.types import JSON, DialogueRecord
 
 __all__ = ["ACCEPTED", "CHECKPOINTS", "REJECTED", "LineFile", "RunFolder", "blame_disk"]
@@ -153,7 +154,8 @@ class RunFolder:
     def discard(self) -> None:
         """Undo `create`, when the run could not begin."""
         self.close()
-        for name in (ACCEPTED, REJECTED, MANIFEST, _LOCK):
+        beside = (f"{CHECKPOINTS}-wal", f"{CHECKPOINTS}-shm")
+        for name in (ACCEPTED, REJECTED, SPENDING, CHECKPOINTS, *beside, MANIFEST, _LOCK):
             (self.path / name).unlink(missing_ok=True)
         with suppress(OSError):
             self.path.rmdir()

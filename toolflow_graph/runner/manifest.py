@@ -11,11 +11,13 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from toolflow_graph.catalog.native import Catalog
+from toolflow_graph.catalog.reading import Catalog
 from toolflow_graph.dataset import replace_file
 from toolflow_graph.errors import RunError
+from toolflow_graph.models.settings import CHANGEABLE
+from toolflow_graph.runner.costs import Costs
 from toolflow_graph.settings import RunSettings
-from toolflow_graph.types import JSON, Record
+from toolflow_graph.types import JSON, Record, Tool
 
 __all__ = ["CatalogNote", "Counts", "Manifest", "fingerprint_catalog", "fingerprint_settings", "now", "read_manifest"]
 
@@ -78,7 +80,7 @@ class Manifest(Record):
     """What `manifest.json` holds.
 
     `seconds` adds up the time of all sessions that came to an orderly end; `settings_sha256` shows whether the
-    settings were changed by hand.
+    settings were changed by hand. `costs` is None where no models play.
     """
 
     format: Literal[1] = 1
@@ -88,6 +90,7 @@ class Manifest(Record):
     seconds: float = 0.0
     seed: int
     counts: Counts
+    costs: Costs | None = None
     catalog: CatalogNote
     encoder: str
     cast: str
@@ -139,15 +142,30 @@ def read_manifest(folder: Path) -> Manifest:
 def fingerprint_settings(settings: RunSettings) -> str:
     """Return the hash of all settings on which the dialogues depend."""
     return _hash(
-        settings.model_dump(mode="json", exclude={"concurrency", "checkpoints", "max_attempts", "max_rejected"})
+        settings.model_dump(
+            mode="json",
+            exclude={
+                **dict.fromkeys(("concurrency", "checkpoints", "max_attempts", "max_rejected"), True),
+                "models": set(CHANGEABLE),
+            },
+        )
     )
 
 
 def fingerprint_catalog(catalog: Catalog) -> str:
     """Return the hash of a catalog's tools and domains, in order; where the files lie does not matter."""
-    tools = [tool.model_dump(mode="json", exclude={"source"}) for tool in catalog.tools.values()]
+    tools = [_dump_tool(tool) for tool in catalog.tools.values()]
     domains = {name: vars(speech) for name, speech in catalog.domains.items()}
     return _hash({"tools": tools, "domains": domains})
+
+
+def _dump_tool(tool: Tool) -> JSON:
+    """Return what counts of a tool; what only some readers know is left out where it says nothing."""
+    silent = {name for name in _OPTIONAL if getattr(tool, name) == Tool.model_fields[name].default}
+    return tool.model_dump(mode="json", exclude={"source", *silent})
+
+
+_OPTIONAL = ("provider", "annotations", "runs")
 
 
 def _hash(content: JSON) -> str:

@@ -16,18 +16,19 @@ from toolflow_graph.dataset import dialogue_id, record_of
 from toolflow_graph.dialogue.graph import step_limit
 from toolflow_graph.dialogue.stage import Stage
 from toolflow_graph.dialogue.state import DialogueInput, DialogueState
-from toolflow_graph.errors import ContextLengthError, ModelOutputError, PlanError, ToolflowError
+from toolflow_graph.errors import ContextLengthError, ModelOutputError, PlanError, RequestError, ToolflowError
+from toolflow_graph.models.answers import Usage
 from toolflow_graph.settings import DialogueSettings
 from toolflow_graph.types import DialogueRecord, Finding, Pattern
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
 
-__all__ = ["Machine", "Player"]
+__all__ = ["BROKEN_OFF", "Machine", "Player"]
 
 Machine = CompiledStateGraph[DialogueState, DialogueSettings, DialogueInput, DialogueState]
 
-_OF_THE_DIALOGUE = (ModelOutputError, PlanError, ContextLengthError)
+_OF_THE_DIALOGUE = (ModelOutputError, PlanError, ContextLengthError, RequestError)
 _OF_THE_PLACE = (GraphDrained, ToolflowError, OSError, sqlite3.Error, MemoryError)
 
 
@@ -85,16 +86,23 @@ def _break_off(state: DialogueState, exc: Exception) -> DialogueState:
     frame = traceback.extract_tb(exc.__traceback__)[-1]
     message = f"{type(exc).__name__}: {exc}".removesuffix(": ")
     place = f"{Path(frame.filename).name}:{frame.lineno}"
-    check = "model_output" if isinstance(exc, ModelOutputError | ContextLengthError) else "crash"
+    check = next((check for kind, check in _CHECKS.items() if isinstance(exc, kind)), "crash")
     finding = Finding(check=check, message=f"{node + ': ' if node else ''}{message} ({place})")
-    refused = getattr(exc, "attempts", ()) if isinstance(exc, ModelOutputError) else ()
-    attempts = [{"agent": node or "", **attempt.model_dump(mode="json")} for attempt in refused]
+    refused = exc.attempts if isinstance(exc, ModelOutputError) else ()
+    agent = {"agent": _AGENTS.get(node or "", node or "")}
+    spent = sum((attempt.usage for attempt in refused), Usage())
     return {
         **state,
         "findings": [*state.get("findings", []), finding.model_dump()],
-        "attempts": [*state.get("attempts", []), *attempts],
+        "usage": [*state.get("usage", []), *([{**agent, **spent.model_dump(mode="json")}] if refused else [])],
+        "attempts": [*state.get("attempts", []), *({**agent, **a.model_dump(mode="json")} for a in refused)],
         "verdict": "rejected",
     }
 
 
+_CHECKS = {ModelOutputError: "model_output", ContextLengthError: "model_output", RequestError: "endpoint"}
+BROKEN_OFF = frozenset({"crash", *_CHECKS.values()})
+"""Checks whose findings say that a dialogue could not be played to its end."""
+
+_AGENTS = {"tool_simulator": "tool"}
 _NODE = re.compile(r"During task with name '(\w+)'")

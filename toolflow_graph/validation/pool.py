@@ -1,15 +1,18 @@
 """The numbers, dates, times and codes that a dialogue has shown so far, and what simple arithmetic makes of them."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
 from toolflow_graph.types import JSON
+from toolflow_graph.validation.derivation import add_up, is_addable, is_converted, is_near, measured, step_days
 from toolflow_graph.values.moments import parse_moment
 from toolflow_graph.values.naming import split_words
 from toolflow_graph.values.read_numbers import UNIT_SECONDS
+from toolflow_graph.values.read_quantities import read_quantities
+from toolflow_graph.values.read_steps import Step
 from toolflow_graph.values.reading import Reading, read
 
 __all__ = ["Pool"]
@@ -17,9 +20,12 @@ __all__ = ["Pool"]
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?|(?<=[A-Za-z_-])\d+(?:\.\d+)?")
 _CLOCK = re.compile(r"(?<!\d)([01]?\d|2[0-3]):([0-5]\d)")
 _DAY = re.compile(r"(?<!\d)(\d{4})-(\d{2})-(\d{2})")
-_RECENT = 4
+_RECENT, _NAMED = 4, 7
 _HEDGE = Decimal("0.15")
 _FACTORS = 60
+_LEAST = 3
+"""What is added or taken away at least: one and two stand everywhere, and one off is the commonest mistake."""
+
 _LIMITS = ("minimum", "maximum", "default", "minItems", "maxItems", "maxLength")
 
 
@@ -37,6 +43,7 @@ class Pool:
         self.facts: list[set[Decimal]] = []
         self.said: list[set[Decimal]] = []
         self.dates: set[date] = set()
+        self.returned: set[date] = set()
         self.times: set[int] = set()
         self.spans: set[int] = set()
         self.amounts: set[Decimal] = set()
@@ -44,6 +51,7 @@ class Pool:
         self._texts: list[str] = []
         self._shown: Reading | None = None
         self._late: list[str] = []
+        self._named: list[list[tuple[str, Decimal]]] = []
 
     def add_text(self, reading: Reading, *, arithmetic: bool = False) -> None:
         """Add what someone said; its numbers take part in arithmetic if wanted."""
@@ -63,6 +71,7 @@ class Pool:
     def add_json(self, value: Any) -> None:
         """Add a tool's result, or the arguments of a call."""
         facts: set[Decimal] = set()
+        self._named = [*self._named[-_NAMED:], []]
         self._add_value(value, "", facts)
         self._add_facts(facts)
 
@@ -95,6 +104,7 @@ class Pool:
         self.amounts.add(number)
         self.numbers.add(number)
         self._add_shown(str(number))
+        self._named[-1].append((name, number))
         words = set(split_words(name))
         units = [seconds for unit, seconds in UNIT_SECONDS.items() if {unit, f"{unit}s"} & words]
         self.spans |= {int(number * seconds) for seconds in units or ([60] if "duration" in words else [])}
@@ -104,6 +114,7 @@ class Pool:
         moment = parse_moment(leaf)
         if moment is not None:
             self.dates |= {d for d in (moment.day, *moment.others) if d is not None}
+            self.returned |= {moment.day} if moment.day is not None else set()
             if moment.at is not None:
                 self.times.add(moment.at.hour * 60 + moment.at.minute)
             if moment.month is not None:
@@ -181,6 +192,41 @@ class Pool:
         days = {span // 86400 for span in self.spans if span >= 86400}
         return any(abs((w - d).days) in days and w.year > 1000 < d.year for w in wanted for d in self.dates)
 
+    def has_stepped(self, values: Iterable[date], steps: Sequence[Step]) -> bool:
+        """Tell whether a date lies a step ("the day before", "the Monday after") from one that was shown."""
+        wanted = {day for day in values if day.year > _FIRST_YEAR}
+        known = self.dates | ({self.today} if self.today else set())
+        return bool(steps) and len(known) <= _COMPARED and bool(wanted & step_days(steps, known))
+
+    def has_weekday_far_off(self, weekday: int) -> bool:
+        """Tell whether a result has a date with this weekday so far away that the weekday alone could not name it."""
+        today = self.today
+        return today is not None and any(
+            d.weekday() == weekday and abs((d - today).days) > _NEAR for d in self.returned
+        )
+
+    def has_total(self, values: Iterable[Decimal], beside: Iterable[Decimal]) -> bool:
+        """Tell whether a number is the sum of several amounts that can be added, or a multiple of one plus another.
+
+        `beside` are the numbers that stand in the same text: the three of "three nights".
+        """
+        groups = [[(f, n) for f, n in group if is_addable(f)] for group in self._named]
+        sums = add_up(groups[::-1])
+        times = {n for n in {*beside, *set[Decimal]().union(*self.said)} if n == int(n) and 1 < n <= _FACTORS}
+        for group in groups:
+            for amount in [n for _, n in group][:_COLUMN]:
+                rest = {Decimal(0)} | {n for _, n in group if n != amount}
+                sums |= {n * amount + more for n in times for more in rest}
+        return any(value in sums for value in values)
+
+    def has_quantity(self, values: Iterable[Decimal], unit: str, *, hedged: bool) -> bool:
+        """Tell whether a number in a unit was shown in another one."""
+        known = {*measured(pair for group in self._named for pair in group)}
+        known |= {quantity for text in self._texts for quantity in read_quantities(text)}
+        if hedged:
+            return any(is_near(value, unit, known, _HEDGE) for value in values)
+        return any(is_converted(value, unit, known) for value in values)
+
     def has_time(self, values: Iterable[int], *, hedged: bool = False) -> bool:
         """Tell whether any reading of a time was shown, or lies a shown length of time from one that was.
 
@@ -215,6 +261,7 @@ _KEPT = 20000
 _CLOCK_SLACK, _HEDGED_CLOCK_SLACK = 1, 20
 """Minutes by which a time that was worked out may be rounded, plainly and with a word such as "about"."""
 
+_COLUMN, _NEAR, _FIRST_YEAR = 12, 13, 1000
 _COMPARED = 60
 """Amounts among which a difference is looked for."""
 
@@ -247,7 +294,9 @@ def _collect(schema: JSON, numbers: set[Decimal], choices: list[str]) -> None:
 
 def _follows(value: Decimal, one: Decimal, facts: set[Decimal]) -> bool:
     """Tell whether the value is a sum or difference of two facts, or a fact times (or shared by) a small number."""
-    if value - one in facts or one - value in facts or value + one in facts:
+    if abs(one) >= _LEAST and any(
+        abs(other) >= _LEAST and other in facts for other in (value - one, one - value, value + one)
+    ):
         return True
     if not one or abs(one) == 1 or not value:
         return False

@@ -1,16 +1,15 @@
 """Value provenance: every argument comes from the user, a result, the system message or a default."""
 
 from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
 from toolflow_graph.types import JSON, Finding, Provenance
+from toolflow_graph.validation.derivation import Grounds
 from toolflow_graph.validation.dialogue import SEARCH, Call, CheckedDialogue, iterate_leaves
 from toolflow_graph.values import kind_of, supports
-from toolflow_graph.values.moments import Moment, parse_moment
-from toolflow_graph.values.naming import fold, split_words, word_set
-from toolflow_graph.values.read_numbers import UNIT_SECONDS
+from toolflow_graph.values.moments import parse_moment
+from toolflow_graph.values.naming import fold, word_set
 from toolflow_graph.values.reading import Reading, content_words
 from toolflow_graph.values.shapes import plain_schema
 
@@ -22,6 +21,10 @@ _COMPOSED = 8
 _COMPOSED_OVERLAP = 0.34
 _AGREES = word_set(
     "yes yeah yep sure ok okay fine please good great perfect works do that sounds right correct exactly go"
+)
+_REFERS = word_set(
+    "that it this those these rest remaining remainder difference total all both same one ones first second third last "
+    "latter former earlier later cheaper cheapest sooner then whole left half"
 )
 
 
@@ -114,7 +117,7 @@ def _trace(
     for index in () if isinstance(value, bool) else ledger.results(call.message):
         if supports(ledger.result_text(index), value, dialogue.today, name, schema):
             return "result", index
-    return _trace_derived(dialogue, ledger, call, name, value, schema)
+    return _trace_derived(dialogue, ledger, call, path, value, schema)
 
 
 def _said_by_user(
@@ -150,22 +153,23 @@ def _is_system_fact(dialogue: CheckedDialogue, value: Any, name: str, schema: JS
 
 
 def _trace_derived(
-    dialogue: CheckedDialogue, ledger: Ledger, call: Call, name: str, value: Any, schema: JSON
+    dialogue: CheckedDialogue, ledger: Ledger, call: Call, path: str, value: Any, schema: JSON
 ) -> tuple[Source, int | None]:
     """Return the source of a value that is put together: agreed to, reckoned, or composed in other words."""
+    name = _slot_name(path)
     agreed = _agreed(dialogue, call, name, value, schema)
     if agreed is not None:
         return "user", agreed
     users = dialogue.indices("user", before=call.message)
     last = users[-1] if users else None
-    readings = [dialogue.reading(i) for i in users]
+    grounds = Grounds(dialogue, call, path)
     if isinstance(value, str):
         moment = parse_moment(value)
-        if moment is not None and _moment_parts(dialogue, ledger, call, moment, readings):
+        if moment is not None and grounds.has_moment(moment, name):
             return ("user", last) if users else ("system", None)
-        if kind_of(name, schema) == "text" and _is_composed(dialogue, ledger, call, value, readings):
+        if kind_of(name, schema) == "text" and _is_composed(dialogue, ledger, call, value, grounds.turns):
             return "user", last
-    elif not isinstance(value, bool) and _computed(ledger, call, Decimal(str(value)), readings):
+    elif not isinstance(value, bool) and grounds.has_number(Decimal(str(value)), name, schema):
         return "user", last
     return "none", None
 
@@ -181,62 +185,20 @@ def _is_composed(
 
 
 def _agreed(dialogue: CheckedDialogue, call: Call, name: str, value: Any, schema: JSON) -> int | None:
-    """The user's turn that says yes to a value which the assistant proposed just before, if there is one."""
+    """The user's turn that says yes to a value which the assistant proposed just before, if there is one.
+
+    What the assistant worked out ("that leaves €131.25") need only be referred to ("move that over").
+    """
     for index in reversed(dialogue.indices("user", before=call.message)):
         said = index - 1
         if said < 0 or dialogue.role(said) != "assistant" or not dialogue.texts[said]:
             continue
-        yes = bool(dialogue.reading(index).words & _AGREES)
+        words = dialogue.reading(index).words
+        reckoned = parse_moment(value) is not None if isinstance(value, str) else not isinstance(value, bool)
+        yes = bool(words & _AGREES) or (reckoned and bool(words & _REFERS))
         if yes and supports(dialogue.texts[said], value, dialogue.today, name, schema):
             return index
     return None
-
-
-def _moment_parts(
-    dialogue: CheckedDialogue, ledger: Ledger, call: Call, moment: Moment, readings: Sequence[Reading]
-) -> bool:
-    """Tell whether day and time are known apart, or lie a length of time that was mentioned from ones that are."""
-    days: set[date] = {d for r in readings for d in r.dates}
-    minutes: set[int] = {t for r in readings for t in r.times}
-    if dialogue.today:
-        days.add(dialogue.today)
-    for index in ledger.results(call.message):
-        for leaf in ledger.result_text(index).split(" ; "):
-            known = parse_moment(leaf)
-            if known is not None:
-                days |= {known.day} if known.day else set()
-                minutes |= {known.at.hour * 60 + known.at.minute} if known.at else set()
-    spans = {int(seconds) for r in readings for seconds, _ in r.durations}
-    spans |= set(_spans(call))
-    days |= {day + sign * timedelta(seconds=s) for day in set(days) for s in spans if s < 10**9 for sign in (1, -1)}
-    minutes |= {(minute + sign * s // 60) % 1440 for minute in set(minutes) for s in spans for sign in (1, -1)}
-    at = moment.at
-    return (moment.day is None or moment.day in days) and (at is None or at.hour * 60 + at.minute in minutes)
-
-
-def _spans(call: Call) -> Iterator[int]:
-    """Yield the lengths of time, in seconds, that stand beside the moment in the same call: nights, minutes …."""
-    for path, value in iterate_leaves(call.arguments or {}):
-        words = set(split_words(path))
-        if isinstance(value, int) and not isinstance(value, bool):
-            units = [seconds for unit, seconds in UNIT_SECONDS.items() if {unit, f"{unit}s"} & words]
-            yield from (value * seconds for seconds in units or ([60] if "duration" in words else []))
-
-
-def _computed(ledger: Ledger, call: Call, value: Decimal, readings: Sequence[Reading]) -> bool:
-    said = {number for reading in readings[-2:] for number in reading.numbers}
-    known = set(said)
-    for index in ledger.results(call.message)[:1]:
-        answer = next(c for c in ledger.dialogue.calls if c.answered == index)
-        numbers = [
-            v for _, v in iterate_leaves(answer.result) if isinstance(v, int | float) and not isinstance(v, bool)
-        ]
-        known |= {Decimal(str(number)) for number in numbers[:40]}
-    return any(
-        value in (a + b, a - b, b - a, a * b) or (b and a / b == value) or (a and b / a == value)
-        for a in said
-        for b in known
-    )
 
 
 def check_provenance(traced: Sequence[tuple[Provenance, Call, JSON]]) -> Iterator[Finding]:

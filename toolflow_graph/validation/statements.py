@@ -1,15 +1,18 @@
 """Unfounded statements: figures, dates, times, codes and addresses that the assistant cannot know."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
 from toolflow_graph.types import Finding
 from toolflow_graph.validation.dialogue import CheckedDialogue
 from toolflow_graph.validation.pool import Pool
+from toolflow_graph.values.moments import WEEKDAYS
 from toolflow_graph.values.naming import fold
 from toolflow_graph.values.read_numbers import UNIT_SECONDS, Mention
+from toolflow_graph.values.read_quantities import unit_after
+from toolflow_graph.values.read_steps import Step, read_steps
 from toolflow_graph.values.reading import Reading
 
 __all__ = ["check_statements"]
@@ -29,7 +32,7 @@ _NO_CLOCK = re.compile(r"(?<![\w:.])(?:\d{1,2}:[6-9]\d|(?:2[4-9]|[3-9]\d):[0-5]\
 _PHONE = re.compile(r"(?<![\w.,])\+?\(?\d[\d ()/-]{7,}\d(?![\w%])")
 _NO_CODE = re.compile(
     r"^(?:\d+(?:st|nd|rd|th|am|pm|k|m|km|cm|mm|kg|g|mg|ml|l|h|hr|hrs|min|mins|s|sec|gb|mb|tb|kwh|kw|w|x|c|f|days?|"
-    r"minutes?|hours?|nights?|weeks?|months?|years?|seats?|person|star|page|inch)?|[a-z]+(?:-\d+|-[a-z]+)+|"
+    r"minutes?|hours?|nights?|weeks?|months?|years?|seats?|person|star|page|inch)?|[a-z]+(?:-\d{1,3}|-[a-z]+)+|"
     r"\d+(?:-[a-z]+)+|[a-z]{3,}-?\d{1,2}|\d+(?:h|m)\d+(?:m|min)?|\d+-\d+[a-z]*)$",
     re.IGNORECASE,
 )
@@ -50,11 +53,12 @@ def check_statements(dialogue: CheckedDialogue) -> Iterator[Finding]:
     pool = Pool(dialogue.today)
     pool.add_schemas(dialogue.tools)
     results = {call.answered: call for call in dialogue.calls if call.answered is not None}
-    called = False
+    called, heard = False, ""
     for index in range(len(dialogue.messages)):
         role = dialogue.role(index)
         if role in ("system", "user"):
             called = False if role == "user" else called
+            heard = dialogue.reading(index).folded if role == "user" else heard
             pool.add_text(dialogue.reading(index), arithmetic=role == "user")
         elif role == "tool" and index in results:
             called = True
@@ -64,7 +68,7 @@ def check_statements(dialogue: CheckedDialogue) -> Iterator[Finding]:
         elif role == "assistant":
             if dialogue.texts[index] and not dialogue.patterns_at(index) & _SMALL_TALK:
                 severe = called or bool(dialogue.labels)
-                for told in _unfounded(dialogue, index, pool):
+                for told in _unfounded(dialogue, index, pool, heard):
                     if not called and told in _NEAR_DAYS:
                         continue
                     message = f"nothing that was shown yields {told!r}"
@@ -75,18 +79,18 @@ def check_statements(dialogue: CheckedDialogue) -> Iterator[Finding]:
                 pool.add_json(call.arguments)
 
 
-def _unfounded(dialogue: CheckedDialogue, index: int, pool: Pool) -> list[str]:
+def _unfounded(dialogue: CheckedDialogue, index: int, pool: Pool, heard: str) -> list[str]:
     text, reading = dialogue.texts[index], dialogue.reading(index)
-    found = list(_find(text, reading, pool))
+    found = list(_find(text, reading, pool, heard))
     if found and pool.catch_up():
-        found = list(_find(text, reading, pool))
+        found = list(_find(text, reading, pool, heard))
     return found
 
 
-def _find(text: str, reading: Reading, pool: Pool) -> Iterator[str]:
+def _find(text: str, reading: Reading, pool: Pool, heard: str) -> Iterator[str]:
     taken: list[tuple[int, int]] = []
     yield from _find_codes(text, reading, pool, taken)
-    yield from _find_moments(reading, pool, taken)
+    yield from _find_moments(reading, pool, taken, heard)
     yield from _find_times(reading, pool, taken)
     yield from _find_durations(reading, pool, taken)
     yield from _find_numbers(text, reading, pool, taken)
@@ -124,7 +128,12 @@ def _find_numbers(text: str, reading: Reading, pool: Pool, taken: list[tuple[int
         if pool.has_number(values, hedged=hedged, share=mention.kind == "percent"):
             continue
         around = folded[max(0, mention.start - 25) : mention.end + 25]
-        if not (_COMPARES.search(around) and pool.has_difference(values, hedged=hedged)):
+        if _COMPARES.search(around) and pool.has_difference(values, hedged=hedged):
+            continue
+        if _TOTALS.search(folded) and pool.has_total(values, reading.numbers):
+            continue
+        unit = unit_after(folded, mention.end)
+        if unit is None or not pool.has_quantity(values, unit, hedged=hedged):
             yield folded[mention.start : mention.end].strip()
 
 
@@ -137,7 +146,7 @@ def _is_exempt(folded: str, mention: Mention, values: list[Decimal], markers: se
     return values[0] in markers and folded[mention.end : mention.end + 1] in (".", ")")
 
 
-def _find_moments(reading: Reading, pool: Pool, taken: list[tuple[int, int]]) -> Iterator[str]:
+def _find_moments(reading: Reading, pool: Pool, taken: list[tuple[int, int]], heard: str) -> Iterator[str]:
     folded = reading.folded
     days: dict[tuple[int, int], list[date]] = {}
     for mention in reading.dated:
@@ -153,8 +162,20 @@ def _find_moments(reading: Reading, pool: Pool, taken: list[tuple[int, int]]) ->
             continue
         if pool.today in values or _IDIOMS.match(words.removeprefix("in ")):
             continue
-        if not pool.has_date(values) and not pool.has_verbatim(words):
+        if pool.has_date(values) or pool.has_verbatim(words):
+            continue
+        steps = [s for s in (*read_steps(folded), *read_steps(heard)) if s.toward or s.unit not in _OPEN]
+        if not _is_far_weekday(words, steps, pool) and not pool.has_stepped(values, steps):
             yield words
+
+
+def _is_far_weekday(words: str, steps: Sequence[Step], pool: Pool) -> bool:
+    """Tell whether a weekday is that of a date weeks away, or of a step from one ("the Monday after")."""
+    if words not in _WEEKDAYS:
+        return False
+    weekday = _WEEKDAYS.index(words)
+    stepped = any(step.unit == "weekday" and step.amount == weekday and step.toward for step in steps)
+    return pool.has_weekday_far_off(weekday) or (stepped and bool(pool.dates))
 
 
 def _find_times(reading: Reading, pool: Pool, taken: list[tuple[int, int]]) -> Iterator[str]:
@@ -181,11 +202,20 @@ def _is_weekday_of_next(
     return False
 
 
+_WEEKDAYS = [day.lower() for day in WEEKDAYS]
+_OPEN = ("weekday", "weekend", "ordinal", "working_day", "month")
+"""Steps that fit many days where the words leave their direction open."""
+
 _WEEKDAY_GAP = 6
 _FIRST_YEAR = 1000
 _COMPARES = re.compile(
     r"\b(?:more|less|fewer|cheaper|dearer|longer|shorter|later|earlier|above|below|over|under|short|left|extra|ahead|"
     r"difference|saves?|saving|up|down)\b"
+)
+
+_TOTALS = re.compile(
+    r"\b(?:total|in all|all in|altogether|together|sum|adds? up|comes? to|combined|overall|included|including|costs?|"
+    r"makes)\b"
 )
 
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from toolflow_graph.types import JSON, PATTERNS, Finding
 from toolflow_graph.validation.dialogue import CheckedDialogue
 
-__all__ = ["check_empty", "check_leaks", "check_repeated_text", "check_truncated", "check_user_voice"]
+__all__ = ["check_empty", "check_leaks", "check_repeated_text", "check_truncated", "check_user_voice", "stops_short"]
 
 _SPEAKERS = ("user", "assistant")
 _LONG = 5
@@ -28,7 +28,7 @@ _DANGLING = re.compile(
 )
 _HANGING = re.compile(r"\b(?:of|to|with|for|at|in|on|by|is|are|was|will|that|if|from|about|between|into)\s*$")
 _LIST_LINE = re.compile(r"^\s*(?:[-*•|]|\d+[.)])\s|\|\s*$")
-_CODE_END = re.compile(r"(?:\S+@\S+\.\w{2,}|\S*://\S+|\w+\.\w{2,}|(?=\S*\d)\S*[A-Za-z]\S*)$")
+_CODE_END = re.compile(r"(?:\S+@\S+\.\w{2,}|\S*://\S+|\w+\.\w{2,}(?:/\S*)?|(?=\S*\d)\S*[A-Za-z]\S*)$")
 _LAST_WORD = re.compile(r"([A-Za-zÀ-ÿ]+)\s*$")
 
 
@@ -50,6 +50,16 @@ def check_truncated(dialogue: CheckedDialogue) -> Iterator[Finding]:
         if _DANGLING.search(text) or (assistant and _HANGING.search(text)) or open_ended or cut:
             told = f"the text stops short: …{text[-30:]!r}"
             yield Finding(check="truncated", message=told, message_index=index)
+
+
+def stops_short(text: str) -> bool:
+    """Tell whether a long text ends without any end of a sentence, as answers do that were cut off unnoticed."""
+    last = text.strip().splitlines()[-1] if text.strip() else ""
+    return len(text) > _LENGTHY and not (_ENDED.search(text) or _LIST_LINE.search(last) or _CODE_END.search(last))
+
+
+_LENGTHY = 200
+"""Characters; shorter texts may lack a full stop because their writer never sets one."""
 
 
 def _opens_quote(text: str) -> bool:

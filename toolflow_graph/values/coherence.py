@@ -39,6 +39,7 @@ _ORDERED = (
     ("opening", "closing"),
     ("pickup", "dropoff"),
     ("pickup", "return"),
+    ("pickup", "delivery"),
     ("in", "out"),
     ("checkin", "checkout"),
     ("issue", "due"),

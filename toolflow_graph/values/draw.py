@@ -76,8 +76,8 @@ def _draw_object(schema: JSON, rng: random.Random, today: date) -> JSON:
 
 
 def _draw_array(name: str, schema: JSON, rng: random.Random, today: date) -> list[Any]:
-    low = int(schema.get("minItems", 1))
-    high = int(schema.get("maxItems", max(low, 3)))
+    high = int(schema.get("maxItems", max(int(schema.get("minItems", 1)), 3)))
+    low = max(int(schema.get("minItems", 1)), min(1, high))  # an empty list would say little
     items = schema.get("items")
     if (
         "minItems" not in schema

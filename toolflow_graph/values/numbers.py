@@ -5,7 +5,7 @@ import random
 import re
 from datetime import date
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from toolflow_graph.errors import CatalogError
 from toolflow_graph.types import JSON
@@ -96,12 +96,15 @@ def exact(number: Decimal, *, integer: bool) -> int | float:
 def draw_number(name: str, schema: JSON, kind: Kind, rng: random.Random, today: date) -> int | float:
     """Return a number inside the schema's bounds; where it has none, in a range that is usual for such a thing.
 
-    Raises `CatalogError` when no number fits.
+    Several `examples` say what is usual: it lies between the least and the greatest of them, in the steps that they
+    have in common. Raises `CatalogError` when no number fits.
     """
     integer = schema.get("type") == "integer" or (isinstance(schema.get("type"), list) and "integer" in schema["type"])
     low, high, step = _usual(name, schema, kind, today)
     given = {key: Decimal(str(schema[key])) for key in _BOUNDS if isinstance(schema.get(key), int | float)}
     given = {key: value for key, value in given.items() if not isinstance(schema[key], bool)}
+    shown = _read_examples(schema.get("examples"), given)
+    given |= shown
     multiple = given.get("multipleOf")
     grid = multiple or _step(given, step, integer=integer)
     floor = _most(given, "minimum", "exclusiveMinimum", grid, 1)
@@ -118,7 +121,21 @@ def draw_number(name: str, schema: JSON, kind: Kind, rng: random.Random, today: 
             return float(floor)
     if first > last:
         raise CatalogError(f"{name!r}: no number lies between {floor} and {ceiling} in steps of {grid}")
-    return _pick(first, last, grid, kind, rng, integer=integer, multiple=schema.get("multipleOf"))
+    tested = float(shown["multipleOf"]) if "multipleOf" in shown and not integer else schema.get("multipleOf")
+    return _pick(first, last, grid, kind, rng, integer=integer, multiple=tested)
+
+
+def _read_examples(examples: Any, given: dict[str, Decimal]) -> dict[str, Decimal]:
+    """Return the bounds and the step of several examples that keep to the given ones; else nothing."""
+    listed = examples if isinstance(examples, list) else []
+    numbers = {Decimal(str(n)) for n in listed if isinstance(n, int | float) and not isinstance(n, bool)}
+    low, high = given.get("minimum", min(numbers, default=0)), given.get("maximum", max(numbers, default=0))
+    if len(numbers) < 2 or not all(low <= number <= high for number in numbers):
+        return {}
+    places = max(0, *(-int(number.as_tuple().exponent) for number in numbers))
+    step = Decimal(math.gcd(*(int(number.scaleb(places)) for number in numbers))).scaleb(-places)
+    bounds = {"minimum": min(numbers), "maximum": max(numbers)}
+    return bounds if step % given.get("multipleOf", step) else {**bounds, "multipleOf": step}
 
 
 _TOLD = re.compile(

@@ -85,8 +85,9 @@ _UNIT = (
 _AMOUNT = rf"(?P<amount>\d+(?:[.,]\d+)?|(?:{_WORD})(?:[ -](?:{_WORD}))*|an?|half an?|a couple(?: of)?|a few|another)"
 _DURATION = re.compile(
     rf"(?<![\w.,:])(?:{_AMOUNT}(?P<half> and a half)?[ -]?(?:more |full |working |business )?{_UNIT}"
-    r"(?P<tail>(?: and|,)? (?P<more>a half|\d{1,2}|[a-z]+(?:-[a-z]+)?)(?: ?(?:minutes?|mins?|m))?\b)?)"
+    r"(?P<tail>(?: and|,)? (?P<more>a half|a quarter|\d{1,2}|[a-z]+(?:-[a-z]+)?)(?: ?(?:minutes?|mins?|m))?\b)?)"
 )
+_PARTS = {"a half": Decimal("0.5"), "a quarter": Decimal("0.25")}
 _FIXED_DURATIONS = (
     (re.compile(r"\bhalf (?:an )?hour\b|\bhalf-hour\b"), 1800),
     (re.compile(r"\bthree[ -]quarters of an hour\b"), 2700),
@@ -212,8 +213,8 @@ def read_durations(text: str) -> Iterator[Mention]:
             amount += Decimal("0.5")
         values = [(amount * UNIT_SECONDS[unit], unit)]
         more = match["more"]
-        if more == "a half":
-            values = [((amount + Decimal("0.5")) * UNIT_SECONDS[unit], unit)]
+        if more in _PARTS:
+            values = [((amount + _PARTS[more]) * UNIT_SECONDS[unit], unit)]
         elif more and unit == "hour" and (extra := to_number(more)) is not None and extra < 60:
             values.append((amount * 3600 + extra * 60, "hour"))
         yield Mention(match.start(), match.end(), "duration", tuple(values))

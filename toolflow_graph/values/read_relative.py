@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 from toolflow_graph.values.moments import WEEKDAYS
+from toolflow_graph.values.read_calendar import read_calendar
 from toolflow_graph.values.read_numbers import ORDINAL_WORDS, Mention, to_number
 
 __all__ = ["read_relative"]
@@ -31,7 +32,7 @@ _NAMED = (
     (re.compile(r"\ba week (?:from )?tomorrow\b|\btomorrow week\b"), 8),
 )
 _COUNT = (
-    r"(?P<n>\d{1,3}|an?|one|two|three|four|five|six|seven|eight|nine|ten|twelve|fourteen|thirty|sixty|ninety|"
+    r"(?P<n>\d{1,3}|an?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fourteen|thirty|sixty|ninety|"
     r"a couple of)"
 )
 _SPAN = r"(?P<u>days?|weeks?|fortnight|months?|years?)"
@@ -39,16 +40,9 @@ _AHEAD = re.compile(rf"\b(?:in\s{_COUNT}\s(?:more\s)?{_SPAN}\b)")
 _LATER = re.compile(rf"\b{_COUNT}\s{_SPAN}\s(?P<w>from (?:now|today)|ago|later|earlier|today|hence)\b")
 _LAST = re.compile(rf"\b(?:last|past|previous|next|coming)\s(?:{_COUNT}\s)?{_SPAN}\b")
 _PERIOD = re.compile(r"\b(?P<p>this|next|last|the coming|the)\s(?P<u>weekend|week|month|year|quarter)\b")
-_EDGE = re.compile(r"\b(?P<e>end|start|beginning|middle) of (?P<p>the|this|next|last)\s(?P<u>week|month|year)\b")
-_HOLIDAYS = (
-    (re.compile(r"\bchristmas eve\b"), 12, 24),
-    (re.compile(r"\bchristmas(?! eve)\b"), 12, 25),
-    (re.compile(r"\bboxing day\b"), 12, 26),
-    (re.compile(r"\bnew year'?s eve\b"), 12, 31),
-    (re.compile(r"\bnew year'?s(?: day)?(?! eve)\b"), 1, 1),
-    (re.compile(r"\bvalentine'?s(?: day)?\b"), 2, 14),
-    (re.compile(r"\bhalloween\b"), 10, 31),
-    (re.compile(r"\bindependence day\b|\bfourth of july\b"), 7, 4),
+_EDGE = re.compile(
+    r"\b(?P<e>end|start|beginning|middle|last day|first day) of (?:(?P<p>the|this|next|last)\s)?"
+    r"(?P<u>week|month|year|quarter)\b"
 )
 _LONE = ("wed", "sat", "sun", "mon", "tue", "thu", "fri")
 
@@ -66,13 +60,10 @@ def read_relative(text: str, today: date, taken: list[tuple[int, int]]) -> Itera
     for match in _PERIOD.finditer(text):
         yield from _read_period(match, today)
     for match in _EDGE.finditer(text):
-        first, last = _period(match["p"], match["u"], today)
-        edge = {"end": last, "middle": first + (last - first) // 2}.get(match["e"], first)
+        first, last = _period(match["p"] or "the", match["u"], today)
+        edge = {"end": last, "last day": last, "middle": first + (last - first) // 2}.get(match["e"], first)
         yield Mention(match.start(), match.end(), "date", (edge,))
-    for pattern, month, day in _HOLIDAYS:
-        for match in pattern.finditer(text):
-            values = tuple(date(today.year + offset, month, day) for offset in (-1, 0, 1))
-            yield Mention(match.start(), match.end(), "date", values)
+    yield from read_calendar(text, today)
 
 
 def _read_near(text: str, today: date, taken: list[tuple[int, int]]) -> Iterator[Mention]:

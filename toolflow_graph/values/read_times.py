@@ -15,7 +15,7 @@ _PART = (
     r"(?P<part>morning|afternoon|evening|night|tonight))"
 )
 _CLOCK = re.compile(
-    rf"(?<![\d:./-])(?P<h>[01]?\d|2[0-4])(?::|h)(?P<m>[0-5]\d)(?::[0-5]\d)?(?!\d)\s?(?:{_HALF_DAY}|{_PART})?"
+    rf"(?<![a-su-z\d:./-])(?P<h>[01]?\d|2[0-4])(?::|h)(?P<m>[0-5]\d)(?::[0-5]\d)?(?!\d)\s?(?:{_HALF_DAY}|{_PART})?"
 )
 _DOTTED = re.compile(rf"(?<![\d:./€$£-])(?P<h>[01]?\d|2[0-3])\.(?P<m>[0-5]\d)(?![\d.])\s?(?:{_HALF_DAY}|{_PART})?")
 _HOURLY = re.compile(rf"(?<![\d:.])(?:(?P<h>1[0-2]|0?[1-9])\s?|(?P<w>{_HOUR_WORDS})\s){_HALF_DAY}")
@@ -51,11 +51,16 @@ def read_times(text: str) -> Iterator[Mention]:
         yield _mention(match, _hour(match["h"] or match["w"]), 0, strict=True)
     for match in _NAMED.finditer(text):
         yield Mention(match.start(), match.end(), "time", (0 if match["name"] == "midnight" else 720,))
+    offsets = list(_OFFSET.finditer(text))
+    hours = {match.start("h") for match in offsets}  # the seven of "half past seven" is no time of its own
     for match in (*_O_CLOCK.finditer(text), *_IN_PART.finditer(text)):
-        yield _mention(match, _hour(match["h"]), 0, strict=True)
-    for match in _OFFSET.finditer(text):
+        if match.start("h") not in hours:
+            yield _mention(match, _hour(match["h"]), 0, strict=True)
+    for match in offsets:
         yield from _read_offset(match)
     for match in (*_BARE.finditer(text), *_AFTER_DAY.finditer(text)):
+        if match.start("h") in hours:
+            continue
         yield Mention(match.start("h"), match.end("h"), "hour", _readings(_hour(match["h"]), 0, "", padded=False))
 
 

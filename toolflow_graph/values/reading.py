@@ -22,7 +22,8 @@ _NOISE = re.compile(r"[^a-z0-9]+")
 _SPLITTABLE = 5
 _DATELIKE = re.compile(
     r"[/\d-]|day|week|month|year|now|night|current|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|new y|valen|hallow|"
-    r"morning|afternoon|evening|noon|quarter|mon|tue|wed|thu|fri|sat|sun|first|second|third|th\b|tomorrow|tm|christ"
+    r"morning|afternoon|evening|noon|quarter|mon|tue|wed|thu|fri|sat|sun|first|second|third|th\b|tomorrow|tm|christ|"
+    r"easter|thanks|midsum|pentec|ascens|epiph|whitsun|juneteenth|corpus|cinco|april f|bonfire|guy f|all s|kings"
 )
 _TIMELIKE = re.compile(
     r"\d|noon|midday|midnight|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b"

@@ -4,6 +4,8 @@ import json
 from collections.abc import Sequence
 
 from toolflow_graph.agents.llm.drafts import AssistantDraft
+from toolflow_graph.agents.llm.facts import dialogue_facts
+from toolflow_graph.agents.llm.recall import Recall, add_notes, write_facts, write_note
 from toolflow_graph.agents.llm.setting import Voices, describe_tools, leave_aside
 from toolflow_graph.agents.openai_format import to_openai_messages
 from toolflow_graph.agents.roles import AssistantTurn, Scene, ToolCall, derive_rng
@@ -11,18 +13,21 @@ from toolflow_graph.agents.search_tools import found_tools
 from toolflow_graph.prompts import fill_prompt
 from toolflow_graph.types import JSON, Tool
 from toolflow_graph.validation import validate_dialogue
+from toolflow_graph.validation.texts import stops_short
 
 __all__ = ["LLMAssistant", "check_calls"]
 
+_DOCUMENTS = 4
 _CALL_CHECKS = frozenset({"arguments", "known_tool", "provenance", "repeated_call"})
 
 
 class LLMAssistant:
-    """Answers, asks or calls; sees exactly the dialogue, behind its instructions."""
+    """Answers, asks or calls; sees the dialogue, behind its instructions, and of a long one what `Recall` says."""
 
-    def __init__(self, voices: Voices) -> None:
-        """Keep the models."""
+    def __init__(self, voices: Voices, recall: Recall) -> None:
+        """Keep the models, and what finds the facts of a long dialogue."""
         self.voices = voices
+        self.recall = recall
 
     async def act(self, scene: Scene) -> AssistantTurn:
         """Return the next assistant turn; raises `ModelOutputError` when the model cannot be brought to a valid one."""
@@ -44,7 +49,7 @@ class LLMAssistant:
             "assistant",
             scene.seed,
             scene.index,
-            [head, *dialogue[1:]],
+            [head, *await self._look_back(scene, dialogue)],
             tools=documents,
             check=lambda reply: check_reply(
                 dialogue, documents, reply.text, [(call.id, call.name, call.arguments) for call in reply.calls]
@@ -85,12 +90,41 @@ class LLMAssistant:
             "assistant",
             scene.seed,
             scene.index,
-            [head, *plain_turns(dialogue[1:])],
+            [head, *plain_turns(await self._look_back(scene, dialogue, offered))],
             schema=AssistantDraft,
             check=check,
         )
         calls = tuple(ToolCall(*call) for call in name_calls(completion.value))
         return AssistantTurn(completion.value.say.strip(), calls, scene.position, leave_aside("assistant", completion))
+
+    async def _look_back(self, scene: Scene, dialogue: list[JSON], listed: Sequence[Tool] | None = None) -> list[JSON]:
+        """Return what the model is shown of the dialogue.
+
+        All that follows the last user message is shown, and what is recalled depends on nothing of it: so the
+        conversation only grows while the user waits. Where tools are `listed` in the head, the documents of others
+        that were found are recalled when their search is cut off.
+        """
+        last = max((place for place, message in enumerate(dialogue) if message["role"] == "user"), default=0)
+        view = self.recall.look_back(dialogue[1 : last + 1])
+        if not view.past and not view.cut:
+            return dialogue[1:]
+        queries = _find_queries(view.shown)
+        facts = await self.recall.find_facts(dialogue_facts(view.past), queries)
+        notes = [write_facts("assistant", facts)]
+        if listed is not None and view.cut:
+            lost = set(found_tools(scene.messages[: view.cut + 1])) - {tool.name for tool in listed}
+            lost -= set(found_tools(scene.messages[view.cut + 1 :]))
+            documents = [describe_tools([scene.tools[name]], returns=False) for name in sorted(lost)]
+            documents = await self.recall.find_texts(documents, queries, _DOCUMENTS)
+            notes.append(write_note("documents", documents) if documents else "")
+        return [*view.shown[:-1], *(add_notes(said, *notes) for said in view.shown[-1:]), *dialogue[last + 1 :]]
+
+
+def _find_queries(shown: Sequence[JSON]) -> list[str]:
+    """Return what the last user message asks for; an answer is asked about with its question."""
+    said = [str(message["content"]) for message in shown[-2:] if message["content"]]
+    asked = len(said) == 2 and "?" in said[0]
+    return [said[-1], " ".join(said)] if asked else said[-1:]
 
 
 def plain_turns(dialogue: Sequence[JSON]) -> list[JSON]:
@@ -116,6 +150,8 @@ def check_reply(
 ) -> str | None:
     """Say what is wrong with a reply, None when it will do."""
     if not calls:
+        if stops_short(text):
+            return "the text stops in the middle of a sentence: say it again, whole and in fewer words"
         return None if text.strip() else "the reply is empty: speak to the person, or call a tool"
     return check_calls(dialogue, tools, calls)
 
@@ -137,4 +173,7 @@ def check_calls(dialogue: list[JSON], tools: list[JSON], calls: Sequence[tuple[s
     report = validate_dialogue([*dialogue, message], tools)
     place = len(dialogue)
     found = [f for f in report.errors if f.message_index == place and f.check in _CALL_CHECKS]
-    return "; ".join(finding.message for finding in found) or None
+    told = [finding.message for finding in found]
+    if any(finding.check == "provenance" for finding in found):
+        told.append("what you do not know, ask the person for")
+    return "; ".join(told) or None

@@ -1,10 +1,27 @@
 """What the models of the LLM cast are asked to answer: small schemas, checked before anything is made of them."""
 
+from typing import Annotated, Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
-from toolflow_graph.types import Pattern
+from toolflow_graph.types import JSON, Pattern
 
-__all__ = ["AssistantDraft", "CallDraft", "RequestDraft", "RequestsDraft", "ScenarioDraft", "UserDraft"]
+__all__ = [
+    "PLAN_SCHEMA",
+    "AssistantDraft",
+    "AssistantLine",
+    "CallDraft",
+    "DialogueDraft",
+    "ReasonedDraft",
+    "RequestDraft",
+    "RequestsDraft",
+    "ScenarioDraft",
+    "ToolLine",
+    "UserDraft",
+    "UserLine",
+    "WrittenCall",
+    "WrittenRequest",
+]
 
 
 class _Draft(BaseModel):
@@ -52,6 +69,20 @@ class RequestsDraft(_Draft):
     requests: list[RequestDraft] = Field(min_length=1)
 
 
+def _join_schemas(*models: type[BaseModel]) -> JSON:
+    """Return a schema with the properties of all, none of them required."""
+    joined: JSON = {"type": "object", "properties": {}, "$defs": {}}
+    for model in models:
+        schema = model.model_json_schema()
+        joined["properties"].update(schema["properties"])
+        joined["$defs"].update(schema.get("$defs", {}))
+    return joined
+
+
+PLAN_SCHEMA = _join_schemas(ScenarioDraft, RequestsDraft)
+"""What both steps of a plan fit."""
+
+
 class UserDraft(_Draft):
     """A turn of the user."""
 
@@ -72,3 +103,57 @@ class AssistantDraft(_Draft):
 
     say: str = Field(description="Words to the user; empty when only calling")
     calls: list[CallDraft] = Field(description="Calls to make now; empty when only speaking")
+
+
+class WrittenCall(_Draft):
+    """A call in a written dialogue; its id is any word that no other call has."""
+
+    id: str = Field(min_length=1)
+    name: str
+    arguments: JSON
+
+
+class UserLine(_Draft):
+    """What the user says."""
+
+    role: Literal["user"]
+    text: str = Field(min_length=1)
+
+
+class AssistantLine(_Draft):
+    """What the assistant says or calls."""
+
+    role: Literal["assistant"]
+    text: str
+    calls: list[WrittenCall]
+
+
+class ToolLine(_Draft):
+    """What a tool returns for the call with this id."""
+
+    role: Literal["tool"]
+    call: str
+    result: JSON
+
+
+Line = Annotated[UserLine | AssistantLine | ToolLine, Field(discriminator="role")]
+
+
+class WrittenRequest(_Draft):
+    """One request of a written dialogue."""
+
+    patterns: list[Pattern] = Field(min_length=1)
+    messages: list[Line] = Field(min_length=2)
+
+
+class DialogueDraft(_Draft):
+    """A whole dialogue."""
+
+    requests: list[WrittenRequest] = Field(min_length=1)
+
+
+class ReasonedDraft(_Draft):
+    """A whole dialogue, thought through beforehand."""
+
+    reasoning: str = Field(min_length=1)
+    requests: list[WrittenRequest] = Field(min_length=1)

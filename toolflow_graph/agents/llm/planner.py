@@ -1,17 +1,22 @@
 """The planner as a chat model: first the scenario with the tools that belong together, then the requests."""
 
 from datetime import datetime
+from itertools import combinations, permutations
 
-from toolflow_graph.agents.llm.drafts import RequestDraft, RequestsDraft, ScenarioDraft
+from toolflow_graph.agents.llm.drafts import PLAN_SCHEMA, RequestDraft, RequestsDraft, ScenarioDraft
 from toolflow_graph.agents.llm.setting import Voices, describe_tools, leave_aside, say_day
-from toolflow_graph.agents.place import place_of
+from toolflow_graph.agents.place import place_of, plan_nothing
 from toolflow_graph.agents.roles import Aside, Brief, Planning
+from toolflow_graph.catalog import iterate_slots
 from toolflow_graph.prompts import fill_prompt, read_sections
-from toolflow_graph.types import JSON, DialoguePlan, PlannedRequest, Scenario
+from toolflow_graph.types import JSON, DialoguePlan, Pattern, PlannedRequest, Scenario, Tool
+from toolflow_graph.values import is_identifier
 
 __all__ = ["LLMPlanner"]
 
-_WITHOUT_TOOLS = frozenset({"missing_function", "irrelevant", "chitchat"})
+_WITHOUT_TOOLS: frozenset[Pattern] = frozenset({"missing_function", "irrelevant", "chitchat"})
+_PLAIN: frozenset[Pattern] = frozenset({"single", "sequential"})
+"""Patterns that any request may be of, due or not: people go on from what they were just told."""
 
 
 class LLMPlanner:
@@ -22,11 +27,13 @@ class LLMPlanner:
         self.voices = voices
 
     def accepts(self, brief: Brief) -> bool:
-        """Leave the choice among the drawn tools to the model; any set that has tools enough will do."""
-        return bool(brief.tools)
+        """Say whether the drawn tools can bear the patterns at all; the choice among them is the model's."""
+        return bool(brief.tools) and all(bears(brief, pattern) for pattern in brief.patterns)
 
     async def plan(self, brief: Brief) -> Planning:
         """Return the plan; raises `ModelOutputError` when the model cannot be brought to write a valid one."""
+        if not brief.planned:
+            return Planning(plan_nothing(brief.seed, brief.index))
         rng = brief.rng("planner")
         city, now = place_of(brief.seed, brief.index)
         date, time = say_day(now)
@@ -45,6 +52,7 @@ class LLMPlanner:
             brief.index,
             messages,
             schema=ScenarioDraft,
+            shared_schema=PLAN_SCHEMA,
             check=lambda draft: check_scenario(draft, brief),
         )
         scenario: ScenarioDraft = first.value
@@ -65,12 +73,50 @@ class LLMPlanner:
             brief.index,
             messages,
             schema=RequestsDraft,
+            shared_schema=PLAN_SCHEMA,
             check=lambda draft: check_requests(draft, scenario, brief),
         )
         plan = make_plan(scenario, second.value, now, city)
         one, other = leave_aside("planner", first), leave_aside("planner", second)
         aside = Aside((), one.usage + other.usage, one.attempts + other.attempts)
         return Planning(plan, aside)
+
+
+def bears(brief: Brief, pattern: Pattern) -> bool:
+    """Say whether tools, parameters and edges are there for a pattern; whether it makes sense the model will see."""
+    tools = list(brief.tools.values())
+    if pattern == "sequential":
+        return any(_feeds(one, other, brief) for one, other in permutations(tools, 2))
+    if pattern == "parallel":
+        return len(tools) > 1 or any(_properties(tool) for tool in tools)
+    if pattern == "missing_parameter":
+        return any(not is_identifier(name, _properties(tool).get(name, {})) for tool in tools for name in tool.required)
+    if pattern == "correction":
+        return any(_properties(tool) for tool in tools)
+    if pattern == "search_tools":  # among several tools, or there is nothing to search
+        return len(tools) + len(brief.distractors) + len(brief.others) > 1
+    if pattern == "topic_shift":
+        return any(
+            one.domain != other.domain or not _are_joined(one, other, brief) for one, other in combinations(tools, 2)
+        )
+    return True
+
+
+def _feeds(producer: Tool, consumer: Tool, brief: Brief) -> bool:
+    """Say whether a tool takes what another one returns: along a P-R edge, or by the same name."""
+    if any(e.kind == "P-R" and (e.source, e.target) == (producer.name, consumer.name) for e in brief.edges):
+        return True
+    returned = {slot.name for slot in iterate_slots(producer.returns)} - set(_properties(producer))
+    return bool(returned & set(_properties(consumer)))
+
+
+def _are_joined(one: Tool, other: Tool, brief: Brief) -> bool:
+    return any({edge.source, edge.target} == {one.name, other.name} for edge in brief.edges)
+
+
+def _properties(tool: Tool) -> JSON:
+    properties: JSON = tool.parameters.get("properties", {})
+    return properties
 
 
 def make_plan(scenario: ScenarioDraft, requests: RequestsDraft, now: datetime, city: str) -> DialoguePlan:
@@ -109,11 +155,12 @@ def check_scenario(draft: ScenarioDraft, brief: Brief) -> str | None:
 def check_requests(draft: RequestsDraft, scenario: ScenarioDraft, brief: Brief) -> str | None:
     """Say what is wrong with the requests, None when they will do."""
     due, given = set(brief.patterns), {pattern for request in draft.requests for pattern in request.patterns}
-    if given != due:
-        missing, extra = sorted(due - given), sorted(given - due)
+    missing, extra = sorted(due - given), sorted(given - due - _PLAIN)
+    if missing or extra:
         told = [f"missing: {', '.join(missing)}"] if missing else []
         told += [f"not asked for: {', '.join(extra)}"] if extra else []
-        return f"the patterns of the requests together must be exactly {', '.join(sorted(due))} ({'; '.join(told)})"
+        wanted = f"the patterns of the requests together must be {', '.join(sorted(due))}"
+        return f"{wanted}, and besides them only {' and '.join(sorted(_PLAIN))} ({'; '.join(told)})"
     for number, request in enumerate(draft.requests):
         problem = _check_request(request, number, scenario)
         if problem:

@@ -23,7 +23,7 @@ class Voices:
 
     def model(self, role: Role, seed: int, index: int) -> str:
         """Return the model that plays a role in one dialogue."""
-        return draw_models(self.settings, derive_rng(seed, index, "models"))[role]
+        return draw_models(self.settings, derive_rng(seed, index, "models"), (role,))[role]
 
     async def ask(self, role: Role, seed: int, index: int, messages: Sequence[JSON], **wanted: Any) -> Completion:
         """Ask the model of a role; `wanted` is what `ChatClient.complete` takes besides."""

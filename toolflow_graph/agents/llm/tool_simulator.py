@@ -5,6 +5,8 @@ from typing import Any
 
 from langchain_core.messages import ToolMessage
 
+from toolflow_graph.agents.llm.facts import world_facts
+from toolflow_graph.agents.llm.recall import Recall, add_notes, write_facts
 from toolflow_graph.agents.llm.setting import Voices, describe_tools, leave_aside, say_day
 from toolflow_graph.agents.roles import Scene, ToolCall, ToolResult, derive_rng
 from toolflow_graph.agents.search_tools import SEARCH_TOOLS, document_tools
@@ -23,9 +25,10 @@ _FAILS = (
 class LLMToolSimulator:
     """Plays every tool of a dialogue in one conversation, which is the world so far."""
 
-    def __init__(self, voices: Voices) -> None:
-        """Keep the models."""
+    def __init__(self, voices: Voices, recall: Recall) -> None:
+        """Keep the models, and what finds the facts of a long dialogue."""
         self.voices = voices
+        self.recall = recall
 
     async def run(self, scene: Scene, call: ToolCall) -> ToolResult:
         """Return the result of a call; raises `ModelOutputError` when none fits the tool's schema."""
@@ -35,24 +38,28 @@ class LLMToolSimulator:
         tool = scene.tools.get(call.name)
         if tool is None:
             return ToolResult({"error": f"unknown tool {call.name!r}"}, scene.world, failed=True)
-        asked = {"call": call.name, "arguments": call.arguments}
-        fails = must_fail(scene)
-        text = json.dumps(asked, ensure_ascii=False) + (f"\n{_FAILS}" if fails else "")
-        message: JSON = {"role": "user", "content": text}
+        fails = must_fail(scene, call)
+        message = write_call(call, f"\n{_FAILS}" if fails else "")
         completion = await self.voices.ask(
             "tool",
             scene.seed,
             scene.index,
-            [self._head(scene), *scene.memory.get("tool", ()), message],
+            [self._head(scene), *await self._look_back(scene, message)],
             schema=answer_schema(tool.returns),
+            shared_schema=_ANY_ANSWER,
             check=lambda answer: check_answer(answer, tool.returns, fails=fails),
         )
         answer: JSON = completion.value
-        kept = {"role": "assistant", "content": json.dumps(answer, ensure_ascii=False)}
-        aside = leave_aside("tool", completion, (message, kept))
+        aside = leave_aside("tool", completion, (message, write_answer(answer)))
         if answer["failed"]:
             return ToolResult({"error": answer["error"]}, scene.world, failed=True, aside=aside)
         return ToolResult(answer["result"], scene.world, aside=aside)
+
+    async def _look_back(self, scene: Scene, asked: JSON) -> list[JSON]:
+        """Return what the model is shown of the calls and answers so far."""
+        view = self.recall.look_back([*scene.memory.get("tool", ()), asked])
+        facts = await self.recall.find_facts(world_facts(view.past), [asked["content"]])
+        return [*view.shown[:-1], add_notes(asked, write_facts("tool", facts))]
 
     def _head(self, scene: Scene) -> JSON:
         date, time = say_day(scene.now)
@@ -70,16 +77,36 @@ class LLMToolSimulator:
         return {"role": "system", "content": text}
 
 
+def write_call(call: ToolCall, note: str = "") -> JSON:
+    """Return the message with which the tools are asked for a result."""
+    asked = {"call": call.name, "arguments": call.arguments}
+    return {"role": "user", "content": json.dumps(asked, ensure_ascii=False) + note}
+
+
+def write_answer(answer: JSON) -> JSON:
+    """Return the message with which they answer."""
+    return {"role": "assistant", "content": json.dumps(answer, ensure_ascii=False)}
+
+
 def list_facts(scene: Scene) -> str:
     """Return what the plan says of the person and what they know, so that results do not contradict it."""
+    if not scene.plan.requests:
+        return "- Nothing is known beyond the calls."
     scenario = scene.plan.scenario
     known = {f"{what}: {value}" for request in scene.plan.requests for what, value in request.known.items()}
     return "\n".join((f"- {scenario.persona}", f"- {scenario.situation}", *(f"- {fact}" for fact in sorted(known))))
 
 
-def must_fail(scene: Scene) -> bool:
-    """Say whether the plan lets this call fail: the first one of a request with a tool error."""
-    if "tool_error" not in scene.plan.requests[scene.request].patterns:
+def must_fail(scene: Scene, call: ToolCall) -> bool:
+    """Say whether the plan lets a call fail: in a request with a tool error the first one of its last tool.
+
+    What is looked up on the way there is found.
+    """
+    requests = scene.plan.requests
+    if not requests or "tool_error" not in requests[scene.request].patterns:
+        return False
+    tools = requests[scene.request].tools
+    if tools and call.name != tools[-1]:
         return False
     return not any(
         isinstance(message, ToolMessage)
@@ -108,6 +135,10 @@ def without_steps(schema: Any) -> Any:
     if isinstance(schema, dict):
         return {key: without_steps(part) for key, part in schema.items() if key != "multipleOf"}
     return [without_steps(part) for part in schema] if isinstance(schema, list) else schema
+
+
+_ANY_ANSWER = answer_schema({})
+"""What the answers of all tools fit, so that calls of different tools are one conversation to a prefix cache."""
 
 
 def check_answer(answer: Any, returns: JSON, *, fails: bool) -> str | None:

@@ -34,8 +34,12 @@ class Step:
 
 
 def arrange(brief: Brief, tools: Sequence[Tool], rng: random.Random) -> list[Step]:
-    """Return the steps of a plan over `tools`; raises `PlanError` when they do not bear `brief.patterns`."""
-    return _Arranger(brief, tools, rng).run()
+    """Return the steps of a plan over `tools`; raises `PlanError` when they do not bear `brief.patterns`.
+
+    Where nothing is to be planned, they are plain requests that have nothing to do with one another.
+    """
+    arranger = _Arranger(brief, tools, rng)
+    return arranger.run() if brief.planned else arranger.improvise()
 
 
 class _Arranger:
@@ -57,6 +61,16 @@ class _Arranger:
         can_grow = bool({"single", "sequential"} & self.due)
         if can_grow and len(self.steps) < self.brief.requests[0]:
             raise PlanError(f"the tools yield {len(self.steps)} requests, {self.brief.requests[0]} are wanted")
+        return self.steps
+
+    def improvise(self) -> list[Step]:
+        """Take one tool after the other that needs no other; when none is left, begin with them again."""
+        while len(self.steps) < self.wanted:
+            if self._add_single() is not None:
+                continue
+            if len(self.used) < self.brief.requests[0]:
+                raise PlanError(f"{len(self.used)} tools need no other, {self.brief.requests[0]} requests are wanted")
+            self.used.clear()
         return self.steps
 
     # What feeds a tool

@@ -63,6 +63,10 @@ class Composer:
             known=known,
         )
 
+    def forget(self) -> None:
+        """Let the next request have values of its own, whatever was said before."""
+        self.facts = Facts(self.home, self.rng)
+
     def close(self) -> None:
         """End the dialogue, now and then with a word of thanks."""
         if self.rng.random() < 0.15 + 0.4 * self.manner.chatty:

@@ -64,12 +64,15 @@ class Imagination:
             if not (_is_status(name) and statuses & set(fields.get(name, {}).get("enum", ())))
         }
 
-    def result(self, earlier: Sequence[JSON] = ()) -> JSON:
-        """Return the result object; `earlier` are items of a list that is asked for again, and still holds."""
-        content = self._object(self.tool.returns, self.known, top=True)
+    def result(self, returns: JSON, earlier: Sequence[JSON] = ()) -> JSON:
+        """Return an object that fits the tool's return schema, or one that asks for more.
+
+        `earlier` are items of a list that is asked for again, and still holds.
+        """
+        content = self._object(returns, self.known, top=True)
         listing = sense(self.tool).listing
         if listing is not None and earlier:
-            content[listing] = self._renew(earlier, self.tool.returns["properties"][listing]["items"])
+            content[listing] = self._renew(earlier, returns["properties"][listing]["items"])
         if listing is not None and isinstance(content.get(listing), list):
             for name, value in content.items():
                 words = set(words_of(name))

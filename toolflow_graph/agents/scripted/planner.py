@@ -8,6 +8,7 @@ the assistant: the user says parts (requests, choices, corrections, talk), the a
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from toolflow_graph.agents.place import plan_nothing
 from toolflow_graph.agents.roles import Brief, Planning
 from toolflow_graph.agents.scripted.arrange import Step, arrange
 from toolflow_graph.agents.scripted.compose import Composer
@@ -40,6 +41,8 @@ class ScriptedPlanner:
         rng = brief.rng("compose")
         home = home_of(brief.seed, brief.index)
         composer = Composer(brief, home, rng)
+        if not brief.planned:
+            return _improvise(brief, composer, steps)
         requests = [composer.add(step) for step in steps]
         composer.close()
         scenario = Scenario(
@@ -54,6 +57,15 @@ class ScriptedPlanner:
     @staticmethod
     def _arrange(brief: Brief) -> list[Step]:
         return arrange(brief, list(brief.tools.values()), brief.rng("arrange"))
+
+
+def _improvise(brief: Brief, composer: Composer, steps: Sequence[Step]) -> DialoguePlan:
+    """Compose every request as if it were the only one; the agenda is all that there is of a plan."""
+    for step in steps:
+        composer.forget()
+        composer.add(step)
+    composer.close()
+    return plan_nothing(brief.seed, brief.index, composer.outline())
 
 
 def _spoken(brief: Brief) -> Brief:

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from langchain_core.messages import AIMessage, ToolMessage
 
 from toolflow_graph.agents.roles import Scene, ToolCall, ToolResult
+from toolflow_graph.agents.scripted.acts import is_reference
 from toolflow_graph.agents.scripted.agenda import Agenda
 from toolflow_graph.agents.scripted.imagination import Imagination
+from toolflow_graph.agents.scripted.promised import require_paths
 from toolflow_graph.agents.scripted.sense import sense, words_of
 from toolflow_graph.agents.scripted.verbalise import with_phrasings
 from toolflow_graph.agents.scripted.world import World
@@ -38,8 +40,15 @@ class ScriptedToolSimulator:
         if same is not None:
             return ToolResult(same, scene.world)
         world = World(scene.world)
-        content = Imagination(tool, call.arguments, world, scene).result(items)
+        returns = require_paths(tool.returns, _taken_later(agenda, number))
+        content = Imagination(tool, call.arguments, world, scene).result(returns, items)
         return ToolResult(content, world.after(tool, call.arguments, content))
+
+
+def _taken_later(agenda: Agenda, number: int | None) -> list[str]:
+    """Return the paths of what other planned calls take from the result of a call."""
+    references = (value for call in agenda.calls for value in call["arguments"].values() if is_reference(value))
+    return list(dict.fromkeys(str(path) for call, path, *_ in (v["$from"] for v in references) if call == number))
 
 
 def _find_tools(scene: Scene, agenda: Agenda, number: int | None) -> JSON:

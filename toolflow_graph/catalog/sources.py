@@ -1,0 +1,139 @@
+"""Reads tools from any source: files and folders in every form that is known, MCP servers, Python functions."""
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from toolflow_graph.catalog.detect import Form, detect_form
+from toolflow_graph.catalog.documents import find_files, read_document
+from toolflow_graph.catalog.names import Names
+from toolflow_graph.catalog.native import read_native
+from toolflow_graph.catalog.reading import Catalog, Reading
+from toolflow_graph.errors import CatalogError
+from toolflow_graph.resources import find_resource
+
+__all__ = ["is_live", "load_catalog", "read_source", "read_sources"]
+
+_LIVE = ("mcp", "python")
+"""Prefixes of sources that are no files: `mcp:ADDRESS` is read by `read_tools(address)` of `catalog.mcp`, and so on."""
+
+
+def load_catalog(source: Path | str | None = None) -> Catalog:
+    """Read a catalog from any source; without one, the bundled one.
+
+    A file is JSON, JSON Lines or YAML; its form (OpenAI tools, OpenAPI, ToolBench …) is told by its content. A folder
+    is read with all that is in it. Tools of other forms that cannot be read are left out and listed in `skipped`.
+
+    Raises `CatalogError`, naming file and tool, when anything in a file of OpenAI tools is not valid, or nothing at
+    all could be read.
+    """
+    reading = Reading()
+    read_into(reading, str(find_resource("tool_catalog") if source is None else source), Names(), strict=True)
+    if not reading.tools:
+        raise CatalogError(f"{str(source)!r} holds no tool{_first_reason(reading)}")
+    return Catalog({tool.name: tool for tool in reading.tools}, reading.domains, tuple(reading.skipped))
+
+
+def read_source(source: Path | str) -> Reading:
+    """Read all tools of a source that can be read; the rest, files too, is skipped with the reason.
+
+    Raises `CatalogError` when there is no such source.
+    """
+    return read_sources([source])
+
+
+def read_sources(sources: list[Path | str] | list[str]) -> Reading:
+    """Read several sources as one: tools of the same name are told apart."""
+    reading, names = Reading(), Names()
+    for source in sources:
+        read_into(reading, str(source), names, strict=False)
+    return reading
+
+
+def is_live(source: Path | str) -> bool:
+    """Say whether a source is no file but something that runs, such as an MCP server."""
+    prefix, colon, _ = str(source).partition(":")
+    return bool(colon) and prefix in _LIVE
+
+
+def read_into(reading: Reading, source: str, names: Names, *, strict: bool) -> None:
+    """Add the tools of one source to a reading; `names` are those given so far."""
+    if is_live(source):
+        try:
+            _read_live(source, names, reading)
+        except CatalogError as exc:
+            if strict:
+                raise
+            reading.skip(source, "", str(exc).removeprefix(f"{source}: "))
+        return
+    for path in find_files(Path(source)):
+        try:
+            _read_file(path, names, reading, strict=strict)
+        except CatalogError as exc:
+            if strict:
+                raise
+            reading.skip(str(path), "", str(exc).removeprefix(f"{path}: "))
+
+
+def _read_live(source: str, names: Names, reading: Reading) -> None:
+    prefix, _, address = source.partition(":")
+    read_tools: Callable[[str], Reading] = import_module(f"toolflow_graph.catalog.{prefix}").read_tools
+    found = read_tools(address)
+    for tool in found.tools:
+        reading.add(tool.model_copy(update={"name": names.give(tool.name, tool.domain)}))
+    reading.skipped += found.skipped
+    reading.forms[prefix] += 1
+    reading.notes.update(found.notes)
+
+
+def _read_file(path: Path, names: Names, reading: Reading, *, strict: bool) -> None:
+    document = read_document(path)
+    form = detect_form(document)
+    if form is None and not strict:
+        raise CatalogError("nothing in it looks like a tool")
+    try:
+        _READERS[form or "openai"](document, path, names, reading, strict)
+    except RecursionError as exc:
+        raise CatalogError(f"{path}: nested too deeply to be a tool catalog") from exc
+    reading.forms[form or "openai"] += 1
+
+
+def _read_openapi(document: Any, path: Path, names: Names, reading: Reading, _strict: bool) -> None:
+    from toolflow_graph.catalog.openapi import read_openapi  # noqa: PLC0415 - most catalogs are native
+
+    read_openapi(document, str(path), path.stem, names, reading)
+
+
+def _read_toolbench(document: Any, path: Path, names: Names, reading: Reading, _strict: bool) -> None:
+    from toolflow_graph.catalog.toolbench import read_toolbench  # noqa: PLC0415
+
+    read_toolbench(document, path, names, reading)
+
+
+def _read_functions(document: Any, path: Path, names: Names, reading: Reading, _strict: bool) -> None:
+    from toolflow_graph.catalog.function_lists import read_functions  # noqa: PLC0415
+
+    read_functions(document, path, names, reading)
+
+
+def _read_native(document: Any, path: Path, names: Names, reading: Reading, strict: bool) -> None:
+    read_native(document, path, names, reading, strict=strict)
+
+
+_READERS: dict[Form, Callable[[Any, Path, Names, Reading, bool], None]] = {
+    "openai": _read_native,
+    "openapi": _read_openapi,
+    "swagger": _read_openapi,
+    "toolbench": _read_toolbench,
+    "bfcl": _read_functions,
+    "xlam": _read_functions,
+    "dialogues": _read_functions,
+}
+
+
+def _first_reason(reading: Reading) -> str:
+    if not reading.skipped:
+        return ""
+    first = reading.skipped[0]
+    return f" that can be read; {first.name or first.where!r}: {first.reason}"

@@ -1,0 +1,1 @@
+"""Tools that can be called for real: MCP servers and Python functions."""
