@@ -6,6 +6,7 @@ from datetime import date
 import pytest
 
 from toolflow_graph.validation import validate_dialogue
+from toolflow_graph.values.read_numbers import read_numbers
 from toolflow_graph.values.reading import read
 
 NOW = "2026-06-09T09:15"
@@ -293,3 +294,16 @@ HOTEL = ("search_hotels", {"hotels": [{"name": "Bellevue", "rate": 96.5, "city_t
 )
 def test_statements(turns, text, founded):
     assert (states(turns, text) == []) is founded
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("roughly 318 million rows", [318_000_000]),
+        ("2.5 million and 7 more", [2_500_000, 7]),
+        ("a million", [1_000_000]),
+        ("5 hundred", [500]),
+    ],
+)
+def test_a_scale_belongs_to_its_number(said, found):
+    assert [mention.values[0] for mention in read_numbers(said)] == found

@@ -135,6 +135,42 @@ TAKEN = {
     "lower case": (user("show me the train to Antwerp", *TRAIN), "could i see the train to antwerp"),
     "evening": (user("Friday at 7 pm.", *TRAIN[:3]), "Friday, 7 in the evening."),
     "small talk": (user("That was painless.", requests=False), "Well, that was easy."),
+    "degrees in words": (assistant("It's at 24 °C."), "It's at 24 degrees Celsius."),
+    "length below a bound": (
+        user("Skip everyone below one year of experience.", requests=False),
+        "Leave out anyone with less than one year of experience.",
+    ),
+    "year as an article": (
+        user("Skip everyone below one year of experience.", requests=False),
+        "Leave out anyone with under a year of experience.",
+    ),
+    "answer to thanks": (assistant("Don't mention it."), "You're welcome."),
+    "failure that was got over": (
+        assistant("It was a bit unwilling, but it worked on the second go."),
+        "It didn't work at first, but the second try did it.",
+    ),
+    "way of speaking left out": (assistant("It worked on the second go."), "It worked in the end."),
+    "nobody as not": (
+        assistant("The report is in. No doctor has signed it off."),
+        "Yes, the report is in, but it hasn't been signed off by a doctor.",
+    ),
+    "opening word": (user("Write it down (the second) And send it."), "Write it down (the second) Also, send it."),
+    "interjection": (user("something's come up. whatever, set it."), "ah, something has come up. ah whatever, set it."),
+    "interjection with a capital": (user("Something's come up."), "Ah, something has come up!"),
+    "length a day": (user("I sit ten hours a day.", requests=False), "I'm sitting ten hours a day."),
+    "list counted": (
+        assistant("There's Old Post Inn for €238 and Hotel Central for €86.50.", *OFFERS),
+        "There are two: Old Post Inn for €238 and Hotel Central for €86.50.",
+    ),
+    "all for today": (user("That's all for today.", requests=False), "That's everything."),
+    "hour that is none": (
+        user("Definitely the one at 15:15.", argument("departure_time", "13:00", TIME), requests=False),
+        "15:15 it is.",
+    ),
+    "word like a choice": (
+        assistant("Ten weeks in a row.", argument("sport", "rowing", {"type": "string", "enum": ["rowing", "golf"]})),
+        "That's ten weeks running.",
+    ),
 }
 
 
@@ -193,6 +229,7 @@ REFUSED = {
     "days promised": (assistant("You'll hear from them."), "You'll hear from them within two days.", "'two days'"),
     "percent dropped": (assistant("The battery is at 85%."), "The battery is at 85.", "'85%' is gone"),
     "unit dropped": (assistant("You used 320 kWh."), "You used 320.", "the unit of '320 kwh' is gone"),
+    "scale changed": (assistant("It's at 24 °C."), "It's at 24 °F.", "the unit of"),
     "unit changed": (assistant("It's 5 km away."), "It's 5 miles away.", "the unit of"),
     "bars": (PAIR, "Old Post Inn | €238 | Hotel Central | €86.50", "without '|'"),
     "sentences added": (assistant("It's booked."), "It's booked. I like it. So do others. Fine.", "more sentences"),
@@ -240,6 +277,34 @@ REFUSED = {
     "denial lost": (assistant("The slot isn't free."), "The slot is free.", "denies nothing"),
     "denial added": (assistant("The slot is free."), "The slot is not free.", "'not'"),
     "yes for no": (user("No.", requests=False), "Yes.", "'no' has become 'yes'"),
+    "no for yes": (user("Yes, that one.", requests=False), "No, that one.", "denies nothing"),
+    "list counted wrongly": (PAIR, "There are three: Old Post Inn for €238 and Hotel Central for €86.50.", "'three'"),
+    "part of a list counted": (
+        assistant("There's Old Post Inn, Hotel Central and one more.", *OFFERS),
+        "There are two, Old Post Inn, Hotel Central and one more.",
+        "'two' is not in the line",
+    ),
+    "thing counted among values": (PAIR, "Old Post Inn for €238, two of them, and Hotel Central for €86.50.", "'two'"),
+    "rate changed": (assistant("210 minutes a week."), "210 minutes a day.", "'a day' is not in the line"),
+    "bound changed": (user("Below one year.", requests=False), "Below a month.", "'one year' is gone"),
+    "try changed": (assistant("It worked on the second go."), "It worked on the third go.", "'third'"),
+    "failure that was not got over": (
+        assistant("It was a bit unwilling, but it worked on the second go."),
+        "It was a bit unwilling and did not work.",
+        "'not'",
+    ),
+    "failure that was none": (assistant("It worked."), "It didn't work at first, then it did.", "denies nothing"),
+    "day taken from elsewhere": (
+        assistant("You have lunch with Anna."),
+        "You have lunch with Anna that day.",
+        "'that day' is not in the line",
+    ),
+    "choice of a result lost": (
+        assistant("You have a full backup.", returned("kind", "full", {"type": "string", "enum": ["full", "partial"]})),
+        "You have a backup.",
+        "'full' is gone",
+    ),
+    "today for tomorrow": (user("That's all for today.", requests=False), "That's all for tomorrow.", "'tomorrow'"),
     "cheaper for dearer": (user("The cheaper one.", requests=False), "The more expensive one.", "'cheaper'"),
     "before for after": (user("Before noon.", requests=False), "After noon.", "'before' has become 'after'"),
     "off for on": (user("Downloads switched on."), "Downloads switched off.", "'on' has become 'off'"),
@@ -277,6 +342,37 @@ def test_the_values_of_a_line_are_listed_as_it_says_them():
 
 
 @pytest.mark.parametrize(
+    ("line", "values"),
+    [
+        (user("I sit ten hours a day."), ["ten hours"]),
+        (user("Leave out everyone below one year."), ["one year"]),
+        (user("Block +31 6 1234 61 78.", *CONTACT), ["+31 6 1234 61 78"]),
+        (user("Sunday will do, last Sunday won't."), ["Sunday", "last Sunday"]),
+        (user("That's all for today."), []),
+        (assistant("It runs as rst-2179 now."), ["rst-2179"]),
+        (assistant("It worked on the second go."), []),
+        (assistant("First class or second class?", *TRAIN), ["first class", "second"]),
+        (assistant("I told Anna that it is 24 °C in the evening."), ["Anna", "24 degrees C", "evening"]),
+        (assistant("I'd hear The Slow Hour.", returned("show", "The Slow Hour")), ["The Slow Hour"]),
+        (assistant("One with 150 GB, two with 200 GB."), ["150 GB", "two", "200 GB"]),
+        (assistant("€3.90 on Sunday, €3.90 on Monday."), ["€3.90 (2x)", "Sunday", "Monday"]),
+        (assistant('Ask Marco for the March bill and "See you".'), ["Marco", "March", "See you"]),
+    ],
+)
+def test_what_is_listed_is_what_the_check_wants(line, values):
+    assert list_values(line) == values
+
+
+@pytest.mark.parametrize("line", [TRIP, PAIR, *(case[0] for case in TAKEN.values())])
+def test_every_listed_value_is_missed(line):
+    text = " ".join(line.text.replace("°", " degrees ").split())
+    for value in list_values(line):
+        words = value.removesuffix(" (2x)")
+        assert words in text
+        assert check_rewording(line, text.replace(words, "", 1)) is not None
+
+
+@pytest.mark.parametrize(
     ("words", "line", "ended"),
     [
         ("Which ones?", "which", "Which ones?"),
@@ -293,6 +389,7 @@ def test_a_rewording_ends_as_the_line_does(words, line, ended):
 def test_what_says_something_else_is_no_rewording():
     assert find_change_of_meaning("Which people shall I put in?", "Who should I put in?") is None
     assert find_change_of_meaning("Not at all, it was no trouble.", "No trouble at all.") is None
+    assert find_change_of_meaning("Don't mention it.", "You're welcome.") is None
     assert (
         find_change_of_meaning("Good luck with the meeting.", "You're here to help, you're here to help.") is not None
     )
@@ -548,6 +645,34 @@ def test_the_budget_stops_the_run_and_a_higher_one_ends_it(plain, tmp_path):
     rows = read_rows(tmp_path / "run" / "dialogues.jsonl")
     assert [row["index"] for row in rows] == list(range(12))
     assert [row["plan"]["outline"] for row in rows] == [record.plan.outline for record in plain[1]]
+
+
+def test_dialogues_without_a_plan_are_reworded(plain):
+    unplanned = {"catalog": plain[0]["catalog"], "method": "no-plan", "seed": 4, "dialogues": 4}
+    scripted = play(parse_settings(unplanned))
+    with Endpoint(reword) as endpoint:
+        models = {"base_url": endpoint.base_url, "reword": "test-model"}
+        records = play(parse_settings({**unplanned, "models": models}))
+    assert [acts_of(record) for record in records] == [acts_of(record) for record in scripted]
+    assert {record.method for record in records} == {"no-plan"}
+    assert [is_accepted(record) for record in records] == [is_accepted(record) for record in scripted]
+    assert any(sum(kept_of(record)) for record in records)
+
+
+def test_the_encoder_does_not_hold_up_other_requests(plain, monkeypatch):
+    in_loop = []
+
+    def look(*_):
+        try:
+            in_loop.append(asyncio.get_running_loop())
+        except RuntimeError:
+            in_loop.append(None)
+
+    monkeypatch.setattr("toolflow_graph.agents.reworded.speakers.find_change_of_meaning", look)
+    with Endpoint(reword) as endpoint:
+        play(settle(plain, endpoint, dialogues=1))
+    assert in_loop
+    assert not any(in_loop)
 
 
 def test_pools_are_drawn_from_and_recorded(plain):

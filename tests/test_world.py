@@ -9,6 +9,7 @@ from jsonschema import Draft202012Validator
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from toolflow_graph.agents.roles import Scene, ToolCall
+from toolflow_graph.agents.scripted.promised import require_paths
 from toolflow_graph.agents.scripted.simulator import ScriptedToolSimulator
 from toolflow_graph.types import DialoguePlan, PlannedRequest, Scenario, Tool
 
@@ -297,3 +298,20 @@ def test_unknown_tool_fails(counter):
     counter.call("fly_to_the_moon")
     assert counter.last.failed
     assert "fly_to_the_moon" in counter.last.content["error"]
+
+
+def test_what_a_later_call_takes_from_a_result_is_in_it():
+    left_open = {
+        "type": "object",
+        "properties": {
+            "room": {"anyOf": [{"type": "string"}, {"type": "object", "properties": {"room_id": ROOM_ID}}]},
+            "trips": {"type": "array", "items": {"type": ["object", "null"], "properties": {"trip_id": TRIP_ID}}},
+            "hotel_name": HOTEL,
+        },
+    }
+    required = require_paths(left_open, ["room.room_id", "trips.trip_id", "no.such.path"])
+    assert required["required"] == ["room", "trips"]
+    assert required["properties"]["room"]["required"] == ["room_id"]
+    assert required["properties"]["trips"]["items"]["required"] == ["trip_id"]
+    assert required["properties"]["hotel_name"] == HOTEL
+    assert require_paths(required, ["room.room_id"]) == required

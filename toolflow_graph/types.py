@@ -218,8 +218,8 @@ class DialogueRecord(Record):
     `patterns` are those that were due; all of them occur, and what a request is besides (`single`, `sequential`) stands
     in `turns`. Both are empty where nothing was planned; a dialogue written in one request has them, by its writer's
     word. `usage` counts turns, messages and calls; `spent` has an entry per turn of a model (agent, tokens,
-    US dollars, reasoning), `attempts` the answers of models that were refused, with the reason. `executed` are the ids
-    of the calls that a real tool answered.
+    US dollars, reasoning; for a line that was to be reworded, `reworded` tells whether it was), `attempts` the answers
+    of models that were refused, with the reason. `executed` are the ids of the calls that a real tool answered.
     """
 
     id: str

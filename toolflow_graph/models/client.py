@@ -3,7 +3,7 @@
 import asyncio
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 from weakref import WeakKeyDictionary
@@ -27,8 +27,11 @@ __all__ = ["ChatClient", "Check"]
 
 _GREETING_S = 10.0
 
-Check = Callable[[Any], str | None]
-"""A caller's own check of an answer: of the value when a schema was given, else of the `Reply`; says what is wrong."""
+Check = Callable[[Any], Awaitable[str | None] | str | None]
+"""A caller's own check of an answer: of the value when a schema was given, else of the `Reply`; says what is wrong.
+
+One that takes long is awaited.
+"""
 
 
 @dataclass(frozen=True)
@@ -217,7 +220,7 @@ class ChatClient:
         for _ in range(self.settings.max_repairs + 1):
             body, usage = await self._post(question, asked, request)
             reply = read_reply(body, _list_ids(asked))
-            value, problem = _judge(question, reply)
+            value, problem = await _judge(question, reply)
             attempt = Attempt(mode=mode, text=reply.text, calls=reply.calls, reasoning=reply.reasoning, problem=problem)
             if problem is not None:
                 usage = usage.model_copy(update={"refused": 1})
@@ -275,7 +278,7 @@ class ChatClient:
         return blame(exc.fault, self.access, model, tries=exc.tries, seconds=exc.seconds)
 
 
-def _judge(question: _Question, reply: Reply) -> tuple[Any, str | None]:
+async def _judge(question: _Question, reply: Reply) -> tuple[Any, str | None]:
     """Return the value of a reply (None without a schema) and what is wrong with it."""
     if reply.fault is not None:
         return None, reply.fault
@@ -288,7 +291,7 @@ def _judge(question: _Question, reply: Reply) -> tuple[Any, str | None]:
     elif problem := _complain(question, reply):
         return None, problem
     said = question.check(reply if question.shape is None else value) if question.check else None
-    return value, said
+    return value, await said if isinstance(said, Awaitable) else said
 
 
 def _complain(question: _Question, reply: Reply) -> str | None:

@@ -80,12 +80,14 @@ UNIT_SECONDS = {
     "year": 31104000,
 }
 _UNIT = (
-    r"(?P<unit>seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|nights?|weeks?|fortnights?|months?|years?|yrs?|[hs])\b"
+    r"(?P<unit>seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|nights?|weeks?|fortnights?|months?|years?|yrs?|"
+    r"(?<=\d)[hs]|(?<=\d[ -])[hs])\b"
 )
 _AMOUNT = rf"(?P<amount>\d+(?:[.,]\d+)?|(?:{_WORD})(?:[ -](?:{_WORD}))*|an?|half an?|a couple(?: of)?|a few|another)"
 _DURATION = re.compile(
     rf"(?<![\w.,:])(?:{_AMOUNT}(?P<half> and a half)?[ -]?(?:more |full |working |business )?{_UNIT}"
-    r"(?P<tail>(?: and|,)? (?P<more>a half|a quarter|\d{1,2}|[a-z]+(?:-[a-z]+)?)(?: ?(?:minutes?|mins?|m))?\b)?)"
+    r"(?P<tail>(?: and|,)? (?P<more>a half|a quarter|\d{1,2}|(?!an?\b|another\b)[a-z]+(?:-[a-z]+)?)"
+    r"(?: ?(?:minutes?|mins?|m))?\b)?)"
 )
 _PARTS = {"a half": Decimal("0.5"), "a quarter": Decimal("0.25")}
 _FIXED_DURATIONS = (
@@ -101,15 +103,17 @@ _COMPACT = re.compile(
 
 def read_numbers(text: str) -> Iterator[Mention]:
     """Yield the numbers of a folded text: digits, spelled, ordinals, with scales ("5k") and halves; shares as such."""
+    ends = set()
     for match in _DIGITS.finditer(text):
         values = tuple(_digit_values(match))
+        ends.add(match.end())
         kind = "percent" if match["percent"] else "ordinal" if match["ordinal"] else "number"
         yield Mention(match.start(), match.end(), kind, values)
     for match in _SPELLED.finditer(text):
         percent = match[0].endswith(("%", "cent"))
         words = re.sub(r"(?: ?%| per ?cent)$", "", match[0])
         values = tuple(_spelled_values(words))
-        if values:
+        if values and match.end() not in ends:  # the "million" of "318 million"
             yield Mention(match.start(), match.end(), "percent" if percent else "spelled", values)
     for match in _ORDINAL.finditer(text):
         yield Mention(match.start(), match.end(), "ordinal", (Decimal(ORDINAL_WORDS[match[0]]),))

@@ -1,5 +1,6 @@
 """The tools as a chat model: results from the documentation, the call, and everything returned so far."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -33,7 +34,8 @@ class LLMToolSimulator:
     async def run(self, scene: Scene, call: ToolCall) -> ToolResult:
         """Return the result of a call; raises `ModelOutputError` when none fits the tool's schema."""
         if call.name == SEARCH_TOOLS.name:
-            names = scene.find_tools(str(call.arguments.get("query", ""))) if scene.find_tools else ()
+            query = str(call.arguments.get("query", ""))
+            names = await asyncio.to_thread(scene.find_tools, query) if scene.find_tools else ()
             return ToolResult(document_tools(scene.tools[name] for name in names), scene.world)
         tool = scene.tools.get(call.name)
         if tool is None:

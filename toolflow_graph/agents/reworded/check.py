@@ -1,22 +1,33 @@
 """The check of a rewording: every value of the line survives where it was, and nothing is added."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date
 
-from toolflow_graph.agents.reworded.figures import compare_figures
+from toolflow_graph.agents.reworded.figures import compare_figures, find_months, find_unit
 from toolflow_graph.agents.reworded.line import Fact, Line
-from toolflow_graph.agents.reworded.names import compare_codes, compare_names, find_names_in_code
+from toolflow_graph.agents.reworded.names import (
+    compare_codes,
+    compare_names,
+    find_codes,
+    find_names,
+    find_names_in_code,
+)
+from toolflow_graph.agents.reworded.order import CHOICE
 from toolflow_graph.agents.reworded.phrases import (
     compare_phrases,
     compare_quotes,
+    find_article,
     find_phrases,
+    find_quotes,
     fold_line,
     mask,
     mask_both,
+    phrase_of,
 )
-from toolflow_graph.agents.reworded.said import read_said
-from toolflow_graph.agents.reworded.tone import find_change_of_tone
+from toolflow_graph.agents.reworded.said import Said, find_turn, read_said
+from toolflow_graph.agents.reworded.tone import find_change_of_tone, find_dayparts
 from toolflow_graph.values import kind_of, supports
 from toolflow_graph.values.naming import split_words, stem
 from toolflow_graph.values.reading import content_words, read
@@ -37,18 +48,37 @@ def check_rewording(line: Line, text: str) -> str | None:
 
 def list_values(line: Line) -> list[str]:
     """Return the values of a line as it says them, in their order: what a rewording has to keep."""
-    shown = " ".join(line.text.split())
+    shown = " ".join(line.text.replace("°", " degrees ").split())  # as it is folded
     folded = fold_line(shown)
     masked = mask(folded, find_phrases(line.facts))
-    figures = [(said.start, said.end, said.words) for said in read_said(masked.text, line.today)]
-    phrases = [(placed.start, placed.end, placed.words) for placed in masked.placed]
-    values: list[str] = []
-    for start, end, words in sorted(figures + phrases, key=lambda found: (found[0], -found[1])):
-        value = (shown[start:end] if len(shown) == len(folded) else words).strip(" .,")
-        inside = re.compile(rf"(?<![\w.]){re.escape(value)}(?!\w)")
-        if value and not any(inside.search(known) for known in values):
-            values.append(value)
-    return values
+    found = [(find_article(folded, p), p.end, p.words if p.group == CHOICE else "") for p in masked.placed]
+    figures = [said for said in read_said(masked.text, line.today) if not said.idle]
+    found += [(find_turn(folded, said), find_unit(folded, said.end), "") for said in figures]
+    if len(shown) != len(folded):  # places in the folded text are others in the line
+        shown = folded
+    inner = (
+        *find_quotes(folded),
+        *find_codes(masked.text),
+        *find_names(shown),
+        *find_months(masked.text),
+        *find_dayparts(masked.text),
+    )
+    found += [(*match.span(match.re.groups), "") for match in inner]
+    values: Counter[str] = Counter()
+    known: dict[str, str] = {}
+    done = 0
+    for start, end, words in sorted(found, key=lambda place: (place[0], -place[1])):
+        if start < done or not (said := _show(shown, start, end, words)):
+            continue
+        done = end
+        values[known.setdefault(fold_line(said), said)] += 1
+    return [value if count == 1 else f"{value} ({count}x)" for value, count in values.items()]
+
+
+def _show(shown: str, start: int, end: int, words: str) -> str:
+    """Return a value as the line has it; a choice in words of its own, where these differ in their capitals alone."""
+    value = shown[start - (shown[max(0, start - 1) : start] == "+") : end].strip(" .,")
+    return words if fold_line(words) == fold_line(value) else value
 
 
 def _find_problems(line: Line, text: str) -> Iterator[str]:
@@ -60,6 +90,7 @@ def _find_problems(line: Line, text: str) -> Iterator[str]:
     yield from find_names_in_code(line.text, text)
     yield from compare_names(line, text)
     yield from _find_ungrounded(line, text)
+    yield from _find_lost_choices(line, text)
     yield from find_change_of_tone(line, text)
 
 
@@ -93,20 +124,35 @@ def _find_misshape(line: Line, text: str) -> str | None:
 
 def _find_ungrounded(line: Line, text: str) -> Iterator[str]:
     """Yield the facts that could be read from the line, and cannot be from the rewording."""
+    said = fold_line(line.text)
+    figures = read_said(said, line.today)
     for fact in line.facts:
-        if _is_vague(fact):
+        if _is_vague(fact) or _is_chance(line, fact, said, figures):
             continue
         if isinstance(fact.value, bool):
             if _mentions(line.text, fact.name) and not _mentions(text, fact.name):
                 yield f"{' '.join(split_words(fact.name))!r} is not mentioned any more"
             continue
+        phrase = phrase_of(fact)
+        words = phrase.words if phrase else fact.value
         was = _is_said(fact, [line.text], line.today)
         if was and not _is_said(fact, [text], line.today):
-            yield f"{fact.value!r} cannot be read from it any more"
+            yield f"{words!r} cannot be read from it any more"
         elif not was and fact.argument and line.speaker == "user" and line.before:
             joint = _is_said(fact, [*line.before, line.text], line.today)
             if joint and not _is_said(fact, [*line.before, text], line.today):
-                yield f"{fact.value!r} cannot be read from it any more"
+                yield f"{words!r} cannot be read from it any more"
+
+
+def _find_lost_choices(line: Line, text: str) -> Iterator[str]:
+    """Yield the words for a choice of a result that the line says, and the rewording in no way."""
+    said = fold_line(line.text)
+    for fact in line.facts:
+        phrase = None if fact.argument else phrase_of(fact)
+        if phrase is None or phrase.kind != CHOICE or not phrase.pattern.search(said):
+            continue
+        if not phrase.pattern.search(fold_line(text)) and not _is_said(fact, [text], line.today):
+            yield f"{phrase.words!r} is gone"
 
 
 def _is_vague(fact: Fact) -> bool:
@@ -120,6 +166,20 @@ def _is_vague(fact: Fact) -> bool:
 
 
 _SHORTEST_TEXT = 3
+_CLOCK = re.compile(r"(\d\d):(\d\d)(?::\d\d)?")
+
+
+def _is_chance(line: Line, fact: Fact, said: str, figures: Sequence[Said]) -> bool:
+    """Tell whether a line can only seem to have the value: 13:00 in "the one", rowing in "ten weeks in a row"."""
+    if not isinstance(fact.value, str):
+        return False
+    if clock := _CLOCK.fullmatch(fact.value):
+        minutes = int(clock[1]) * 60 + int(clock[2])
+        return not any(minutes in one.values | one.hours for one in figures)
+    phrase = phrase_of(fact)
+    if line.speaker == "user" or phrase is None or phrase.kind != CHOICE:
+        return False
+    return phrase.pattern.search(said) is None
 
 
 def _is_said(fact: Fact, texts: Sequence[str], today: date | None) -> bool:

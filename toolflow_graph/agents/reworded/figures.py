@@ -8,13 +8,13 @@ from decimal import Decimal
 
 from toolflow_graph.agents.reworded.line import Line
 from toolflow_graph.agents.reworded.order import Placed, find_swaps
-from toolflow_graph.agents.reworded.phrases import Masked
+from toolflow_graph.agents.reworded.phrases import Masked, count_listed
 from toolflow_graph.agents.reworded.said import Said, is_same, read_said
 from toolflow_graph.values.moments import MONTHS, WEEKDAYS
 from toolflow_graph.values.naming import word_set
 from toolflow_graph.values.reading import read
 
-__all__ = ["compare_figures"]
+__all__ = ["compare_figures", "find_months", "find_unit"]
 
 
 def compare_figures(line: Line, old: Masked, new: Masked) -> Iterator[str]:
@@ -24,11 +24,17 @@ def compare_figures(line: Line, old: Masked, new: Masked) -> Iterator[str]:
     words = read(new.text, None).words
     for said in mine:
         one = said.kind == "number" and said.values == {Decimal(1)} and words & _ONE
-        if not one and not any(_means(said, other, carried) for other in theirs):
+        if not one and not said.idle and not any(_means(said, other, carried) for other in theirs):
             yield f"{said.words!r} is gone or has changed"
     for said in theirs:
-        if not any(_means(other, said, carried) for other in mine):
+        free = (said.idle and not any(other.idle and other.kind == said.kind for other in mine)) or (
+            said.kind == "number" and _counts_list(line, said, new)
+        )
+        if not free and not any(_means(other, said, carried) for other in mine):
             yield f"{said.words!r} is not in the line"
+    pointed = None if any(said.kind == "date" for said in mine) else _THAT_DAY.search(new.text)
+    if pointed and not _THAT_DAY.search(old.text):
+        yield f"{pointed[0]!r} is not in the line"
     yield from _find_wrong_weekday(line, old.text, new.text, mine)
     was, now = _list_units(old.text), _list_units(new.text)
     yield from (f"the unit of {was[unit]!r} is gone" for unit in was if unit not in now)
@@ -42,7 +48,19 @@ def compare_figures(line: Line, old: Masked, new: Masked) -> Iterator[str]:
         yield f"{first.words!r} and {second.words!r} must keep their order, so that they cannot be mixed up"
 
 
+_THAT_DAY = re.compile(r"\b(?:that|the same) (?:day|week|month|year|morning|afternoon|evening|night)\b")
 _ONE = word_set("a an one single once my myself alone")
+
+
+def _counts_list(line: Line, said: Said, new: Masked) -> bool:
+    """Tell whether a number in words says, ahead of what the line lists, how many these are."""
+    if line.speaker == "user" or not said.words.isalpha() or _MORE.search(line.text):
+        return False
+    ahead = all(said.end <= placed.start for placed in new.placed)
+    return ahead and {Decimal(count_listed(line))} == said.values
+
+
+_MORE = re.compile(r"\bmore\b")
 
 
 def _list_currencies(said: Sequence[Said]) -> frozenset[str]:
@@ -56,6 +74,8 @@ def _means(said: Said, other: Said, carried: frozenset[str]) -> bool:
 
 def _place(said: Sequence[Said], known: Sequence[Said], carried: frozenset[str]) -> Iterator[Placed]:
     for one in said:
+        if one.idle:
+            continue
         place = next(
             (n for n, other in enumerate(known) if one.kind == other.kind and one.values == other.values), None
         )
@@ -95,7 +115,9 @@ _UNITS = (
     ("calorie", r"kcal|calories?"),
     ("kilometre per hour", r"km/h|kmh|kph|kilomet(?:er|re)s (?:per|an) hour"),
     ("mile per hour", r"mph|miles (?:per|an) hour"),
-    ("degree", r"°[cf]?|degrees?"),
+    ("degree", r"°|degrees?"),
+    ("degree Celsius", r"(?:°|degrees?) ?(?:c|celsius)"),
+    ("degree Fahrenheit", r"(?:°|degrees?) ?(?:f|fahrenheit)"),
 )
 _UNIT = re.compile(
     r"(?<=\d)[\s-]?(?:"
@@ -113,8 +135,19 @@ def _list_units(folded: str) -> dict[str, str]:
     return found
 
 
+def find_unit(folded: str, end: int) -> int:
+    """Return where a figure ends with the unit of measure that may follow it."""
+    unit = _UNIT.match(folded, end)
+    return unit.end() if unit else end
+
+
 _MONTH_NAMES = {name.lower(): number for number, name in enumerate(MONTHS, 1) if name != "May"}
 _MONTH_NAME = re.compile(rf"\b({'|'.join(_MONTH_NAMES)})\b")
+
+
+def find_months(folded: str) -> Iterator[re.Match[str]]:
+    """Yield the names of months in a folded text, May aside: that is more often a verb."""
+    return _MONTH_NAME.finditer(folded)
 
 
 def _find_wrong_month(mine: Sequence[Said], theirs: Sequence[Said], old: str, new: str) -> Iterator[str]:

@@ -11,7 +11,7 @@ from toolflow_graph.values.moments import MONTHS, WEEKDAYS
 from toolflow_graph.values.naming import fold, stem, word_set
 from toolflow_graph.values.reading import Reading, read
 
-__all__ = ["compare_codes", "compare_names", "find_names_in_code"]
+__all__ = ["compare_codes", "compare_names", "find_codes", "find_names", "find_names_in_code"]
 
 _NAME_IN_CODE = re.compile(r"(?<![\w@./:-])(?:[A-Za-z]\w*_\w+|[a-z]+[A-Z]\w+)(?![\w@/])")
 _CODE = re.compile(r"(?<![\w|])(?=[\w./-]*\d)(?=[\w./-]*[a-z])[\w./-]*\w")
@@ -28,17 +28,20 @@ def find_names_in_code(old: str, new: str) -> Iterator[str]:
 
 def compare_codes(old: str, new: str) -> Iterator[str]:
     """Yield codes that are gone or were added, of folded texts: letters and digits that are no figure."""
-    mine, theirs = (
-        {code for code in _CODE.findall(text) if not _NO_CODE.fullmatch(code.rstrip("."))} for text in (old, new)
-    )
+    mine, theirs = ({match[0] for match in find_codes(text)} for text in (old, new))
     yield from (f"{code!r} is gone" for code in sorted(mine - theirs))
     yield from (f"{code!r} is not in the line" for code in sorted(theirs - mine))
 
 
-_WORD = re.compile(r"(?<![^\W_])[^\W\d_][\w’'-]*")
+def find_codes(folded: str) -> Iterator[re.Match[str]]:
+    """Yield the codes in a folded text."""
+    return (match for match in _CODE.finditer(folded) if not _NO_CODE.fullmatch(match[0].rstrip(".")))
+
+
+_WORD = re.compile(r"(?<![^\W_])(?<!°)[^\W\d_][\w’'-]*")
 _SENTENCE = re.compile(r"(?:^|[.?!…:;]|[\"“(])\s*$")
 _NO_NAMES = (
-    word_set("i ok okay tv id url pdf usb wifi i'm i'd i'll i've pm am asap btw fyi eta")
+    word_set("i ok okay tv id url pdf usb wifi i'm i'd i'll i've pm am asap btw fyi eta celsius fahrenheit")
     | {name.lower() for name in (*MONTHS, *WEEKDAYS)}
     | {word for code, (_, words, _) in CURRENCIES.items() for word in f"{code} {words}".lower().split()}
 )
@@ -49,8 +52,9 @@ def compare_names(line: Line, text: str) -> Iterator[str]:
     """Yield names that are gone or were added, those of the dialogue and any others."""
     old, new = read(line.text, None), read(text, None)
     known = _list_names(line)
-    yield from (f"{name!r} is gone" for name in _names_in(line.text) if not _has_word(new, name))
-    for name in dict.fromkeys((*_names_in(text), *_first_names_in(text, known))):
+    mine, theirs = ([match[0] for match in find_names(said)] for said in (line.text, text))
+    yield from (f"{name!r} is gone" for name in mine if not _has_word(new, name))
+    for name in dict.fromkeys((*theirs, *_first_names_in(text, known))):
         if not _has_word(old, name):
             yield f"{name!r} is not in the line"
     added = {w for w in new.words - old.words if w in known and stem(w) not in old.stems}
@@ -63,13 +67,14 @@ def _has_word(reading: Reading, name: str) -> bool:
     return all(part in reading.words for part in parts) or f" {' '.join(parts)} " in reading.plain
 
 
-def _names_in(text: str) -> Iterator[str]:
-    """Yield the words with a capital that no sentence begins with."""
+def find_names(text: str) -> Iterator[re.Match[str]]:
+    """Yield the words with a capital with which no sentence begins, nor could."""
     for match in _WORD.finditer(text):
         word = match[0]
-        named = word[0].isupper() and word.lower() not in _NO_NAMES and not any(c.isdigit() for c in word)
+        opens = word.lower() in _OPENERS and word.lower() not in _cities()
+        named = word[0].isupper() and not opens and word.lower() not in _NO_NAMES and not any(map(str.isdigit, word))
         if named and not _SENTENCE.search(text[: match.start()]):
-            yield word
+            yield match
 
 
 def _first_names_in(text: str, known: frozenset[str]) -> Iterator[str]:
@@ -84,11 +89,12 @@ def _first_names_in(text: str, known: frozenset[str]) -> Iterator[str]:
 
 
 _OPENERS = word_set(
-    "yes yeah yep no nope nah hi hello hey well okay ok oh ah right great good fine perfect lovely nice sure thanks "
-    "cheers hm hmm mm so and but also then now next first finally still anyway please alright brilliant excellent "
-    "super cool wonderful agreed understood done noted got sorry afterwards today tomorrow tonight yesterday "
-    "instead besides otherwise however therefore plus again once meanwhile similarly true interesting funny indeed "
-    "absolutely gosh wow morning afternoon evening ideally say for in on at by from with after before"
+    "yes yeah yep no nope nah hi hello hey well okay ok oh ooh ah aha uh um er oops whoa yay ugh phew right great good "
+    "fine perfect lovely nice sure thanks cheers hm hmm mm so and but also then now next first finally still anyway "
+    "please alright brilliant excellent super cool wonderful agreed understood done noted got sorry afterwards today "
+    "tomorrow tonight yesterday instead besides otherwise however therefore plus again once meanwhile similarly true "
+    "interesting funny indeed absolutely gosh wow morning afternoon evening ideally say for in on at by from with "
+    "after before"
 )
 
 

@@ -1,6 +1,7 @@
 """What is said word for word: names, ids, titles, addresses, and whatever stands in quotes."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,20 @@ from toolflow_graph.values.moments import parse_moment
 from toolflow_graph.values.naming import fold
 from toolflow_graph.values.words import enum_words
 
-__all__ = ["Masked", "Phrase", "compare_phrases", "compare_quotes", "find_phrases", "fold_line", "mask", "mask_both"]
+__all__ = [
+    "Masked",
+    "Phrase",
+    "compare_phrases",
+    "compare_quotes",
+    "count_listed",
+    "find_article",
+    "find_phrases",
+    "find_quotes",
+    "fold_line",
+    "mask",
+    "mask_both",
+    "phrase_of",
+]
 
 _PLACES = frozenset({"city", "country", "address", "place"})
 _ARTICLE = re.compile(r"^(?:the|an?) ")
@@ -45,7 +59,7 @@ def find_phrases(facts: Sequence[Fact]) -> list[Phrase]:
     """Return the phrases among the facts, the longest first."""
     found: dict[str, Phrase] = {}
     for fact in facts:
-        phrase = _phrase_of(fact)
+        phrase = phrase_of(fact)
         if phrase and len(_CHUNK.findall(phrase.words)) and len(phrase.words) >= _SHORTEST:
             known = found.get(fold(phrase.words))
             if known is None or (phrase.fixed and not known.fixed):
@@ -53,7 +67,8 @@ def find_phrases(facts: Sequence[Fact]) -> list[Phrase]:
     return sorted(found.values(), key=lambda phrase: -len(phrase.words))
 
 
-def _phrase_of(fact: Fact) -> Phrase | None:
+def phrase_of(fact: Fact) -> Phrase | None:
+    """Return what is said of a fact word for word, None where it is put in many ways: a number, a date, a flag."""
     value, kind = fact.value, kind_of(fact.name, fact.schema)
     if not isinstance(value, str) or (kind not in ("id", "phone") and parse_moment(value) is not None):
         return None
@@ -103,6 +118,12 @@ def mask(folded: str, phrases: Sequence[Phrase]) -> Masked:
     return Masked(folded, tuple(placed))
 
 
+def find_article(folded: str, placed: Placed) -> int:
+    """Return where a phrase begins with the article of its own that may stand before it: "The Slow Hour"."""
+    article = _ARTICLE.match(fold(placed.words))
+    return placed.start - len(article[0]) if article and folded[: placed.start].endswith(article[0]) else placed.start
+
+
 def compare_phrases(old: Masked, new: Masked, phrases: Sequence[Phrase]) -> Iterator[str]:
     """Yield phrases that are gone, and names or codes that were added."""
     for number, phrase in enumerate(phrases):
@@ -112,6 +133,17 @@ def compare_phrases(old: Masked, new: Masked, phrases: Sequence[Phrase]) -> Iter
             yield f"{phrase.words!r} is not in the line"
 
 
+def count_listed(line: Line) -> int:
+    """Return how many things a line lists: how often it has a value of the slot of results that it has most often."""
+    folded = fold_line(line.text)
+    phrases = {(fact.name, phrase_of(fact)) for fact in line.facts if not fact.argument}
+    counts: Counter[str] = Counter()
+    for name, phrase in phrases:
+        if phrase is not None and len(phrase.words) >= _SHORTEST:
+            counts[name] += len(phrase.pattern.findall(folded))
+    return max(counts.values(), default=0)
+
+
 _NAMELIKE = re.compile(r"[A-Z\d]")
 _QUOTED = re.compile(r'(?<![\w"])"([^"]{2,})"(?![\w"])')
 
@@ -119,9 +151,14 @@ _QUOTED = re.compile(r'(?<![\w"])"([^"]{2,})"(?![\w"])')
 def compare_quotes(old: str, new: str) -> Iterator[str]:
     """Yield what stands in quotes in one text, and not at all in the other."""
     mine, theirs = fold_line(old), fold_line(new)
-    for quote in _QUOTED.findall(mine):
-        if quote.strip(" .,!?") not in theirs:
-            yield f"the quoted words {quote!r} must stay as they are"
-    for quote in _QUOTED.findall(theirs):
-        if quote.strip(" .,!?") not in mine:
+    for match in find_quotes(mine):
+        if match[1].strip(" .,!?") not in theirs:
+            yield f"the quoted words {match[1]!r} must stay as they are"
+    for match in find_quotes(theirs):
+        if (quote := match[1]).strip(" .,!?") not in mine:
             yield f"{quote!r} stands in quotes, and the line does not have it"
+
+
+def find_quotes(text: str) -> Iterator[re.Match[str]]:
+    """Yield what stands in quotes in a folded text; group 1 is without them."""
+    return _QUOTED.finditer(text)

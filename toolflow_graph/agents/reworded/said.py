@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Literal
@@ -12,7 +12,7 @@ from toolflow_graph.values.naming import word_set
 from toolflow_graph.values.read_numbers import Mention
 from toolflow_graph.values.reading import Reading, read
 
-__all__ = ["Said", "SaidKind", "is_same", "read_said"]
+__all__ = ["Said", "SaidKind", "find_turn", "is_same", "read_said"]
 
 SaidKind = Literal["date", "month", "period", "time", "span", "money", "share", "number", "ordinal"]
 
@@ -22,8 +22,9 @@ class Said:
     """One figure in a folded text: where it stands, in which words, and all that it can mean.
 
     `currency` holds the ISO codes that an amount's sign or word can stand for, `hours` the times (minutes after
-    midnight) that a bare number can be; `turn` says "next" or "last" of a weekday, and `joined` that another value
-    follows at once ("40 to 55 euros").
+    midnight) that a bare number can be; `turn` says "next" or "last" of a weekday, `joined` that another value
+    follows at once ("40 to 55 euros"), and `idle` that it is more a way of speaking ("an hour", "the second try"),
+    which may go or come, but not become another.
     """
 
     kind: SaidKind
@@ -35,6 +36,7 @@ class Said:
     hours: frozenset[object] = frozenset()
     turn: str = ""
     joined: bool = False
+    idle: bool = False
 
 
 def is_same(one: Said, other: Said, *, loose: bool = False) -> bool:
@@ -96,8 +98,15 @@ def _read_moments(reading: Reading) -> Iterator[Said]:
         kind, start, end = key[0], int(str(key[1])), int(str(key[2]))
         meant = values - {reading.today} if kind == "period" else values
         words = reading.folded[start:end].strip(" .,")
-        turn = _find_turn(reading.folded, start, words)
-        yield Said(kind, frozenset(meant), start, end, words, turn=turn)  # type: ignore[arg-type]
+        turn = _read_turn(reading.folded, start, words)
+        idle = words == "today" and reading.folded[:start].endswith("for ")  # "that's all for today"
+        yield Said(kind, frozenset(meant), start, end, words, turn=turn, idle=idle)  # type: ignore[arg-type]
+
+
+def find_turn(folded: str, said: Said) -> int:
+    """Return where a figure begins with the "next" or "last" that may stand before a weekday."""
+    lead = _TURN.search(folded[: said.start]) if said.kind == "date" and said.turn in ("next", "last") else None
+    return lead.start() if lead else said.start
 
 
 def _drop_inner(
@@ -113,7 +122,7 @@ def _drop_inner(
             yield key, values
 
 
-def _find_turn(folded: str, start: int, words: str) -> str:
+def _read_turn(folded: str, start: int, words: str) -> str:
     """Return "next" or "last" for a weekday that is put so, "" for a plain one, "?" for what is no weekday."""
     if not _WEEKDAY.match(words):
         return "?"
@@ -139,21 +148,23 @@ def _read_times(reading: Reading) -> Iterator[Said]:
             yield _said("time", mention, reading)
 
 
-_ARTICLES = re.compile(r"(?:an?|another|one)\b")
-_SPANNING = re.compile(r"\b(?:in|for|within|after|takes?|took|lasts?|about|of|than|around|nearly|almost|only)\s$")
+_RATE = re.compile(r"(?:an?|another)\b|one (?:day|night)\b")
+_SPANNING = re.compile(
+    r"\b(?:in|for|within|after|takes?|took|lasts?|about|of|than|around|nearly|almost|only|under|over|below|above|least|"
+    r"most|another)\s$"
+)
 
 
 def _read_spans(reading: Reading) -> Iterator[Said]:
     for mention in sorted(reading.lasting, key=lambda m: m.start - m.end):
         words = reading.folded[mention.start : mention.end]
-        rate = _ARTICLES.match(words) and "half" not in words
-        if words.split()[0] == "as" or (rate and not _SPANNING.search(reading.folded[: mention.start])):
-            continue  # "as of" is no second, and "50 euros a day" no day
+        rate = _RATE.match(words) is not None and "half" not in words  # "50 euros a day"
+        idle = rate and not _SPANNING.search(reading.folded[: mention.start])
         values = {(seconds, "night" if unit == "night" else "") for seconds, unit in _pairs(mention)}
         unit = _UNIT.search(words)
         if unit and len(mention.values) == 1 and " half" not in words[unit.end() :]:
             words = words[: unit.end()]
-        yield Said("span", frozenset(values), mention.start, mention.start + len(words), words.strip())
+        yield Said("span", frozenset(values), mention.start, mention.start + len(words), words.strip(), idle=idle)
 
 
 _UNIT = re.compile(
@@ -170,6 +181,7 @@ _NO_ORDINALS = re.compile(
     r"\b(?:at first\b|first of all|first (?:name|thing|come|served|aid|,)|"
     r"(?:a|one|just a|any|this) second\b|second (?:thoughts?|hand)|second-hand|secondhand)|^first,"
 )
+_TRY = re.compile(r" (?:go|try|attempt)\b")
 
 
 def _read_numbers(reading: Reading) -> Iterator[Said]:
@@ -180,7 +192,8 @@ def _read_numbers(reading: Reading) -> Iterator[Said]:
         words = folded[mention.start : mention.end].strip()
         if mention.kind == "ordinal":
             if not any(start <= mention.start < end for start, end in idle):
-                yield _said("ordinal", mention, reading)
+                said = _said("ordinal", mention, reading)
+                yield replace(said, idle=_TRY.match(folded, mention.end) is not None)
             continue
         if words in _NO_FIGURES:
             continue

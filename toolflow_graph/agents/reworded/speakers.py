@@ -1,5 +1,6 @@
 """User and assistant whose scripted lines a model rewords; what they do stays as it was scripted."""
 
+import asyncio
 import json
 import re
 from collections.abc import Sequence
@@ -73,13 +74,11 @@ async def reword(voices: Voices, scene: Scene, speaker: Speaker, request: int, t
     line = read_line(scene, speaker, text)
     asked = {"role": "user", "content": _ask(scene, speaker, text, list_values(line))}
 
-    def check(draft: RewordDraft) -> str | None:
+    async def check(draft: RewordDraft) -> str | None:
         words = end_alike(draft.text, text)
-        return (
-            check_rewording(line, words)
-            or find_new_faults(scene, speaker, request, text, words)
-            or find_change_of_meaning(text, words)
-        )
+        problem = check_rewording(line, words) or find_new_faults(scene, speaker, request, text, words)
+        # in a thread: the first use loads the encoder for seconds, which would hold up every request in flight
+        return problem or await asyncio.to_thread(find_change_of_meaning, text, words)
 
     messages = [_head(scene, speaker), *scene.memory.get(speaker, ()), asked]
     attempts: Sequence[Attempt]

@@ -7,7 +7,7 @@ from toolflow_graph.agents.reworded.line import Line
 from toolflow_graph.values.naming import fold, phrase_list, word_set
 from toolflow_graph.values.reading import STOPWORDS, read
 
-__all__ = ["find_change_of_tone"]
+__all__ = ["find_change_of_tone", "find_dayparts"]
 
 _DENIES = re.compile(
     r"\b(?:no|not|never|none|nothing|nobody|nowhere|neither|nor|cannot|without|nope|nah|hardly|no-one)\b|n't\b"
@@ -26,7 +26,16 @@ _NO_DENIALS = re.compile(
     r"\bnot (?:bad|to mention|only|at all)\b|\bdon't (?:forget|you|worry|mind)\b|\bnot sure\b|\bif not\b|\bor not\b|"
     r"\b(?:can|could|would|will|do|does|is|are|have|has)n't (?:you|we|it|there|that)\b|\bcan't wait\b|"
     r"\bwouldn't mind\b|\bno longer\b|\bnothing (?:else|more)\b|\bnot least\b|\bsooner or later\b|\bno\. ?\d+|"
-    r"\bno one's\b|\bnever mind\b"
+    r"\bno one's\b|\bnever mind\b|\bdon't mention it\b|\bthink nothing of it\b"
+)
+_AT_FIRST = re.compile(
+    r"(?:n't|\b(?:not|never)) [^.!?;]{0,30}?\b(?:at first|at once|straight away|right away|(?:the|on the|my) first "
+    r"(?:time|go|try|attempt))\b"
+)
+"""A failure that was got over; a line that tells of another try may be put so."""
+
+_TRIED_AGAIN = re.compile(
+    r"\b(?:second|third|another|next|last) (?:go|try|attempt)\b|\b(?:second|third) time\b|\b(?:tried|try) again\b"
 )
 _OPPOSITES = tuple(
     (word_set(one), word_set(other))
@@ -64,7 +73,6 @@ _OPPOSITES = tuple(
         ("inside indoors indoor", "outside outdoors outdoor"),
         ("paid", "unpaid"),
         ("public", "private"),
-        ("yes yeah yep", "no nope nah"),
         ("weekday weekdays", "weekend weekends"),
         ("always", "never"),
     )
@@ -163,7 +171,8 @@ _SUBJECTS = word_set(
 
 def _find_denial(old: str, new: str) -> Iterator[str]:
     """Yield a denial that came or went; one may be put as a failure ("unable") that the other text does not have."""
-    old, new = _NO_DENIALS.sub(" ", old), _NO_DENIALS.sub(" ", new)
+    again = _TRIED_AGAIN.search(old) and (_TRIED_AGAIN.search(new) or _AT_FIRST.search(new))
+    old, new = (_NO_DENIALS.sub(" ", _AT_FIRST.sub(" ", text) if again else text) for text in (old, new))
     denied, denies = _DENIES.search(old), _DENIES.search(new)
     failed, fails = (set(_FAILS.findall(text)) for text in (old, new))
     softens = set(_SOFTENS.findall(new)) - set(_SOFTENS.findall(old))
@@ -179,11 +188,23 @@ def _find_opposites(old: str, new: str) -> Iterator[str]:
         for mine, theirs in ((one, other), (other, one)):
             if had & mine and not had & theirs and has & theirs and not has & mine:
                 yield f"{min(had & mine)!r} has become {min(has & theirs)!r}"
+    was, now = _find_answers(old), _find_answers(new)
+    if was and now and not was & now:
+        yield f"{min(was)!r} has become {min(now)!r}"
     if _LAST.search(old) and not {"last", "final", "bottom"} & has:
         yield "'last' is gone"
     was, now = _switches(old), _switches(new)
     if was and now and not was & now:
         yield f"{min(was)!r} has become {min(now)!r}"
+
+
+def _find_answers(text: str) -> set[str]:
+    """Return "yes" or "no" where a sentence answers so; the "no" of "no doctor" denies, and answers nothing."""
+    return {"yes" if match[1] in _YES else "no" for match in _ANSWER.finditer(text)}
+
+
+_YES = word_set("yes yeah yep")
+_ANSWER = re.compile(r"(?:^|[.!?;:,] )(yes|yeah|yep|no|nope|nah)(?=[.,!;:…]|$)")
 
 
 def _switches(text: str) -> set[str]:
@@ -202,8 +223,14 @@ def _find_daypart(line: Line, text: str) -> Iterator[str]:
 
 
 def _dayparts(folded: str) -> set[str]:
-    found = _DAYPART.findall(_GREETED.sub(" ", folded))
+    found = (match[1] for match in find_dayparts(folded))
     return {"evening" if part == "tonight" else part for part in found}
+
+
+def find_dayparts(folded: str) -> Iterator[re.Match[str]]:
+    """Yield the parts of the day that a folded text names, those of greetings aside."""
+    greeted = [match.span() for match in _GREETED.finditer(folded)]
+    return (m for m in _DAYPART.finditer(folded) if not any(start <= m.start() < end for start, end in greeted))
 
 
 def _near(part: str, others: set[str]) -> bool:
