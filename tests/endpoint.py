@@ -96,6 +96,8 @@ class Entry:
     probe: bool = False
     answer: JSON | None = None
     tokens: int = 0
+    gone: bool = False
+    """Whether the client had hung up by the time the answer was ready."""
 
     @property
     def messages(self) -> list[JSON]:
@@ -209,6 +211,9 @@ class Endpoint:
         if fault == "slow":
             await _wait_for_hang_up(request, self.slow_s)
         text = json.dumps(self._compose(entry))
+        await asyncio.sleep(0)
+        if await request.is_disconnected():
+            entry.gone = True
         if fault == "broken body":
             text = text[: len(text) // 2]
         return _Dropped(text) if fault == "drop" else Response(text, media_type="application/json")

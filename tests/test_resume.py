@@ -55,14 +55,14 @@ def processes():
     return context
 
 
-def kill_until_done(processes, folder, catalog, dialogues, kills, seed):
+def kill_until_done(processes, folder, catalog, dialogues, kills, seed, longest=1.5):
     """Start or resume, kill after a random time, and so on; returns how often a kill met a living process."""
     rng = random.Random(seed)
     killed = 0
     while True:
         process = processes.Process(target=work, args=(folder, catalog, dialogues))
         process.start()
-        process.join(rng.uniform(0.05, 1.5) if killed < kills else 120)
+        process.join(rng.uniform(0.05, longest) if killed < kills else 120)
         if process.is_alive():
             process.kill()
             process.join()
@@ -74,7 +74,7 @@ def kill_until_done(processes, folder, catalog, dialogues, kills, seed):
 
 def test_killed_run_ends_with_the_same_bytes(tmp_path, calm, catalog, processes):
     folder = tmp_path / "killed"
-    assert kill_until_done(processes, folder, catalog, 24, kills=4, seed=1) >= 2
+    assert kill_until_done(processes, folder, catalog, 24, kills=6, seed=1, longest=0.4) >= 2
     assert read_files(folder) == read_files(calm)
     assert read_manifest(folder)["counts"] == read_manifest(calm)["counts"]
     assert read_manifest(folder)["status"] == "complete"
