@@ -18,9 +18,9 @@ from collections.abc import Callable
 
 from toolflow_graph.catalog import load_catalog
 from toolflow_graph.encoder import load_encoder
-from toolflow_graph.retriever import ToolRetriever
 from toolflow_graph.sampling import measure_sets, sample_tools
 from toolflow_graph.tool_graph import ToolGraph, build_tool_graph
+from toolflow_graph.tool_retriever import ToolRetriever
 
 Draw = Callable[[random.Random], list[str]]
 
@@ -69,7 +69,8 @@ def main() -> None:
 
     tools = load_catalog(options.catalog).tools.values()
     encoder = load_encoder()
-    graph, retriever = build_tool_graph(tools, encoder), ToolRetriever(tools, encoder)
+    graph = build_tool_graph(tools, encoder)
+    retriever = ToolRetriever([tool.model_copy(update={"phrasings": None}) for tool in tools], encoder)
     summary = graph.summary
     unreachable = sum(size for size in summary.components if size < options.size)
     print(

@@ -21,6 +21,7 @@ def test_package_exports():
         "DialogueRecord",
         "RunSettings",
         "Tool",
+        "ToolRetriever",
         "ToolflowError",
         "agenerate",
         "build_tool_graph",

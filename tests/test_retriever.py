@@ -19,11 +19,10 @@ from hypothesis import strategies as st
 
 from toolflow_graph import retriever
 from toolflow_graph.encoder import CACHE_VARIABLE, EmbeddingCache, SentenceEncoder, load_encoder, loading
-from toolflow_graph.errors import CatalogError, EncoderError, SettingsError
+from toolflow_graph.errors import EncoderError, SettingsError
 from toolflow_graph.pair_cache import PairCache
-from toolflow_graph.retriever import SlotRetriever, ToolRetriever
+from toolflow_graph.retriever import SlotRetriever
 from toolflow_graph.similarity import find_similar_pairs, snap_embeddings
-from toolflow_graph.types import Tool
 
 DIMENSION = 12
 TEXTS = [f"slot_{number}: Description {number}" for number in range(40)]
@@ -453,38 +452,3 @@ def test_missing_onnx_names_the_mend(monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(EncoderError, match=r"pip install 'toolflow-graph\[onnx\]'"):
         load_encoder(backend="onnx").encode(["a: b"])
-
-
-def make_tool(name, description):
-    return Tool(name=name, description=description, parameters={"type": "object"}, returns={"type": "object"})
-
-
-@pytest.mark.parametrize("k", [1, 3, 7, 50])
-def test_tool_search_equals_brute_force(k):
-    tools = [make_tool(f"tool_{number}", f"Does {number // 2}.") for number in range(20)]
-    tools.append(make_tool("tool-0", "x"))
-    tool_retriever = ToolRetriever(tools, HashEncoder())
-    documents = [f"{tool.name.replace('_', ' ')}: {tool.description}" for tool in tools]
-    cosines = snap_embeddings(HashEncoder().encode(documents)) @ snap_embeddings(HashEncoder().encode(["query"]))[0]
-    order = sorted(range(21), key=lambda position: (-cosines[position], position))[:k]
-    assert tool_retriever.search("query", k) == [(tools[i].name, float(cosines[i])) for i in order]
-    nearest = tool_retriever.nearest("tool_3", k)
-    assert len(nearest) == min(k, 20)
-    assert "tool_3" not in dict(nearest)
-    assert nearest[0][1] == tool_retriever.cosine("tool_3", nearest[0][0])
-
-
-def test_tool_search_breaks_ties_in_the_order_of_the_tools():
-    encoder = SimpleNamespace(name="same", dimension=2, encode=lambda texts: np.ones((len(texts), 2), np.float32))
-    tool_retriever = ToolRetriever([make_tool(name, "") for name in "dcba"], encoder)
-    assert [name for name, _ in tool_retriever.search("x", 3)] == ["d", "c", "b"]
-    assert [name for name, _ in tool_retriever.nearest("c", 2)] == ["d", "b"]
-
-
-def test_tool_search_refuses_what_it_cannot_do():
-    tool_retriever = ToolRetriever([make_tool("one", "")], HashEncoder())
-    with pytest.raises(SettingsError, match="at least 1"):
-        tool_retriever.search("x", 0)
-    with pytest.raises(CatalogError, match="no tool 'two'"):
-        tool_retriever.nearest("two", 1)
-    assert ToolRetriever([], HashEncoder()).search("x", 3) == []

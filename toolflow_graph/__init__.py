@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from toolflow_graph.runner import agenerate, generate
     from toolflow_graph.settings import RunSettings
     from toolflow_graph.tool_graph import build_tool_graph
+    from toolflow_graph.tool_retriever import ToolRetriever
     from toolflow_graph.types import DialogueRecord, Tool
 
 __all__ = [
     "DialogueRecord",
     "RunSettings",
     "Tool",
+    "ToolRetriever",
     "ToolflowError",
     "agenerate",
     "build_tool_graph",
@@ -37,6 +39,7 @@ _HOMES = {
     "DialogueRecord": "types",
     "RunSettings": "settings",
     "Tool": "types",
+    "ToolRetriever": "tool_retriever",
     "ToolflowError": "errors",
     "agenerate": "runner",
     "build_tool_graph": "tool_graph",

@@ -1,20 +1,18 @@
-"""Search: which slots mean about the same, and which texts and tools (FAISS)."""
+"""Search: which slots mean about the same, and which texts (FAISS)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from toolflow_graph.encoder import Encoder, SentenceEncoder
-from toolflow_graph.errors import CatalogError, SettingsError
 from toolflow_graph.pair_cache import PairCache
 from toolflow_graph.similarity import find_similar_pairs, rounding_margin, snap_embeddings
-from toolflow_graph.types import Tool
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["SlotRetriever", "TextRetriever", "ToolRetriever"]
+__all__ = ["SlotRetriever", "TextRetriever"]
 
 _SNAPPED_AT_ONCE = 8192
 _WORTH_KEEPING = 2000
@@ -111,45 +109,3 @@ class TextRetriever:
         cosines = np.minimum(self._snapped[candidates] @ query[0], 1.0)
         order = np.lexsort((candidates, -cosines))[:k]
         return [(int(candidates[i]), float(cosines[i])) for i in order]
-
-
-class ToolRetriever:
-    """Finds tools by what they are for: name and description against a text, or against another tool.
-
-    Args:
-        tools: The tools to search.
-        encoder: Encodes them, and later the queries.
-    """
-
-    def __init__(self, tools: Iterable[Tool], encoder: Encoder) -> None:
-        listed = list(tools)
-        self.names = tuple(tool.name for tool in listed)
-        self._positions = {name: position for position, name in enumerate(self.names)}
-        self._texts = TextRetriever([f"{tool.name.replace('_', ' ')}: {tool.description}" for tool in listed], encoder)
-
-    def search(self, query: str, k: int) -> list[tuple[str, float]]:
-        """Return the k tools nearest to a text with their cosines, best first, ties in the order of the tools."""
-        return self._name(self._texts.search(query, _check_count(k)))
-
-    def nearest(self, name: str, k: int) -> list[tuple[str, float]]:
-        """Return the k tools nearest to one of the tools, itself left out; encodes nothing."""
-        return self._name(self._texts.nearest(self._position(name), _check_count(k)))
-
-    def cosine(self, one: str, other: str) -> float:
-        """Return how near two of the tools are."""
-        return self._texts.cosine(self._position(one), self._position(other))
-
-    def _name(self, hits: Iterable[tuple[int, float]]) -> list[tuple[str, float]]:
-        return [(self.names[position], cosine) for position, cosine in hits]
-
-    def _position(self, name: str) -> int:
-        try:
-            return self._positions[name]
-        except KeyError:
-            raise CatalogError(f"no tool {name!r} among the {len(self.names)} tools that are searched") from None
-
-
-def _check_count(k: int) -> int:
-    if k < 1:
-        raise SettingsError(f"{k} tools wanted from a search; ask for at least 1")
-    return k

@@ -89,7 +89,12 @@ class DialogueSettings(BaseModel):
     )
     tools: int = Field(default=5, ge=1, le=64, description="Tools drawn for a dialogue")
     distractors: int = Field(
-        default=3, ge=0, le=64, description="Near neighbours that are offered to the assistant but not needed"
+        default=3, ge=0, le=64, description="Near tools that are offered to the assistant but not needed"
+    )
+    distractors_from: Literal["graph", "retriever"] = Field(
+        default="graph",
+        description="Where these are drawn: among neighbours in the Tool Graph, or among the tools that are described "
+        "most like those of the dialogue, which is harder",
     )
     min_requests: int = Field(default=2, ge=1, le=64, description="Fewest requests of a plan")
     max_requests: int = Field(default=5, ge=1, le=64, description="Most requests of a plan")

@@ -1,5 +1,6 @@
-"""`toolflow graph`: the figures of the Tool Graph, and the neighbours of one tool with their evidence."""
+"""`toolflow graph`: the figures of the Tool Graph, the neighbours of one tool with their evidence, and a picture."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -9,7 +10,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from toolflow_graph.tool_graph import GraphSummary, ToolGraph
+    from toolflow_graph.types import Tool
 
 __all__ = [
     "BackendOption",
@@ -89,9 +93,7 @@ def show(
     backend: BackendOption = None,
 ) -> None:
     """List what a tool is joined with, and by which slots."""
-    given: dict[str, Any] = {"catalog": catalog, "tau": tau, "encoder": encoder, "backend": backend}
-    outer: dict[str, Any] = context.obj or {}
-    tool_graph = load_tool_graph(**outer | {name: value for name, value in given.items() if value is not None})
+    tool_graph = load_tool_graph(**_merge_options(context, catalog, tau, encoder, backend))
     edges = tool_graph.edges_of(tool)
     table = Table("", "tool", "slot of this tool", "slot of the other", "cosine", title=tool, title_justify="left")
     table.columns[4].justify = "right"
@@ -119,6 +121,43 @@ def show(
     )
 
 
+@graph_app.command("html")
+def html(
+    context: typer.Context,
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write.")],
+    catalog: CatalogOption = None,
+    tau: TauOption = None,
+    encoder: EncoderOption = None,
+    backend: BackendOption = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there already.")] = False,
+) -> None:
+    """Write a picture of the graph as one page of HTML, to be searched, filtered and clicked.
+
+    The page needs no network and no other file. Of a large catalog it shows communities first.
+    """
+    from toolflow_graph.catalog import load_catalog  # noqa: PLC0415
+    from toolflow_graph.dataset import replace_file  # noqa: PLC0415
+    from toolflow_graph.errors import ResourceError  # noqa: PLC0415
+    from toolflow_graph.report import render_graph_page  # noqa: PLC0415
+
+    if out.exists() and not force:
+        raise ResourceError(f"{out} is there already; give --force to replace it, or another file")
+    options = _merge_options(context, catalog, tau, encoder, backend)
+    source = options.pop("catalog", None)
+    tools = load_catalog(source).tools
+    tool_graph = _build_tool_graph(tools.values(), **options)
+    with Console(stderr=True).status("Drawing …"):
+        page = render_graph_page(tool_graph, tools, _name_source(source))
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(out, [page.html.encode("utf-8")])
+    except OSError as exc:
+        raise ResourceError(f"{out}: cannot be written: {exc.strerror or exc}") from exc
+    typer.echo(f"{page.tools:,} tools in {page.communities:,} communities, edges: {page.edges:,}; drawn in {out}")
+    for sentence in page.left_out:
+        typer.echo(sentence)
+
+
 def load_tool_graph(
     catalog: str | None = None,
     tau: float | None = None,
@@ -128,10 +167,38 @@ def load_tool_graph(
 ) -> "ToolGraph":
     """Build the Tool Graph of a catalog; while strings are encoded, a progress bar stands on standard error."""
     from toolflow_graph.catalog import load_catalog  # noqa: PLC0415
+
+    return _build_tool_graph(load_catalog(catalog).tools.values(), tau, encoder, backend, edges)
+
+
+def _name_source(source: str | None) -> str:
+    """Return what a page may say of a source; a command or an address can hold secrets."""
+    from toolflow_graph.catalog.sources import is_live  # noqa: PLC0415
+
+    if source is None:
+        return "bundled catalog"
+    return f"{source.partition(':')[0]} tools" if is_live(source) else Path(source).resolve().name
+
+
+def _merge_options(
+    context: typer.Context, catalog: str | None, tau: float | None, encoder: str | None, backend: str | None
+) -> dict[str, Any]:
+    """Join the options given to a subcommand with those given before it."""
+    given: dict[str, Any] = {"catalog": catalog, "tau": tau, "encoder": encoder, "backend": backend}
+    outer: dict[str, Any] = context.obj or {}
+    return outer | {name: value for name, value in given.items() if value is not None}
+
+
+def _build_tool_graph(
+    tools: "Iterable[Tool]",
+    tau: float | None,
+    encoder: str | None,
+    backend: Literal["torch", "bf16", "onnx"] | None,
+    edges: Literal["auto", "paper", "weighted"] | None,
+) -> "ToolGraph":
     from toolflow_graph.encoder import DEFAULT_ENCODER, load_encoder  # noqa: PLC0415
     from toolflow_graph.tool_graph import DEFAULT_TAU, build_tool_graph  # noqa: PLC0415
 
-    tools = load_catalog(catalog).tools.values()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("encoding slots", visible=False)

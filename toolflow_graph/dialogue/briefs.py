@@ -57,13 +57,30 @@ def draw_brief(settings: DialogueSettings, stage: Stage, index: int, patterns: l
             joined = {*names, *(n for name in names for n in stage.tool_graph.neighbours(name))}
             far = [name for name in stage.catalog.tools if name not in joined]
         names += rng.sample(far, min(2, len(far)))
+    close = _list_close(settings, stage, names)
+    distractors = rng.sample(close, min(settings.distractors, len(close)))
+    return make_brief(settings, stage, index, patterns, names, distractors, stage.tool_graph.edges_between(names))
+
+
+def _list_close(settings: DialogueSettings, stage: Stage, names: Sequence[str]) -> list[str]:
+    """Return the tools among which distractors are drawn."""
+    if settings.distractors_from == "retriever":
+        return _list_alike(stage, names, 2 * settings.distractors)
     if settings.with_graph:
         beside = dict.fromkeys(n for name in names for n in stage.tool_graph.neighbours(name))
     else:
         beside = dict.fromkeys(stage.catalog.tools)
-    close = [name for name in beside if name not in names]
-    distractors = rng.sample(close, min(settings.distractors, len(close)))
-    return make_brief(settings, stage, index, patterns, names, distractors, stage.tool_graph.edges_between(names))
+    return [name for name in beside if name not in names]
+
+
+def _list_alike(stage: Stage, names: Sequence[str], count: int) -> list[str]:
+    """Return the tools that are described most like one of the named tools, the most alike first."""
+    best: dict[str, float] = {}
+    for name in names if count else ():
+        for other, cosine in stage.retriever.nearest(name, count + len(names)):
+            if other not in names:
+                best[other] = max(cosine, best.get(other, cosine))
+    return sorted(best, key=lambda name: (-best[name], name))[:count]
 
 
 def make_brief(

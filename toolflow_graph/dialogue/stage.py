@@ -16,9 +16,9 @@ from toolflow_graph.encoder import Backend, SentenceEncoder, TransientEncoder, l
 from toolflow_graph.errors import SettingsError
 from toolflow_graph.live.calling import LiveTools
 from toolflow_graph.models import ChatClient, ModelSettings
-from toolflow_graph.retriever import ToolRetriever
 from toolflow_graph.settings import DialogueSettings
 from toolflow_graph.tool_graph import Edges, ToolGraph, build_tool_graph
+from toolflow_graph.tool_retriever import ToolRetriever
 from toolflow_graph.types import JSON, Tool
 
 __all__ = ["Stage", "load_stage"]
@@ -42,7 +42,7 @@ class Stage:
     @cached_property
     def retriever(self) -> ToolRetriever:
         """Finds tools of the catalog for a text; built when it is first asked."""
-        return ToolRetriever(list(self.catalog.tools.values()), self.encoder)
+        return ToolRetriever(self.catalog.tools.values(), self.encoder)
 
     def find_tools(self, query: str) -> list[str]:
         """Return the names of the tools that fit a text best."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -15,7 +15,7 @@ from toolflow_graph.types import JSON
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Incidence", "Side", "SlotList", "gather", "list_slots", "make_side", "turn_around"]
+__all__ = ["Incidence", "Side", "SlotList", "gather", "list_slots", "make_side", "spread_rows", "turn_around"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,8 +88,7 @@ class Incidence:
             (count + given[mine], count + strings + made[useful], count + other, (count + other)[taken[one]])
         )
         nodes = count + 2 * strings
-        ones: NDArray[np.int8] = np.ones(len(rows), np.int8)
-        joined = csr_array((ones, (rows, columns)), shape=(nodes, nodes))
+        joined: Any = csr_array((np.ones(len(rows)), (rows, columns)), shape=(nodes, nodes))
         labels = connected_components(joined, directed=False)[1][:count]
         return np.unique(labels, return_inverse=True)[1].astype(np.int64)
 
@@ -130,7 +129,14 @@ def turn_around(
 
 def gather(indptr: "NDArray[np.integer]", rows: "NDArray[np.integer]") -> "tuple[NDArray[np.int64], NDArray[np.int64]]":
     """Return the positions of all entries of some rows of a CSR matrix, and for each the place of its row in `rows`."""
-    starts = indptr[rows].astype(np.int64)
-    lengths = indptr[rows + 1].astype(np.int64) - starts
-    place = np.repeat(np.arange(len(rows)), lengths)
-    return np.arange(int(lengths.sum())) + (starts - np.cumsum(lengths) + lengths)[place], place
+    return spread_rows(indptr, rows), np.repeat(np.arange(len(rows)), indptr[rows + 1] - indptr[rows])
+
+
+def spread_rows(indptr: "NDArray[np.integer]", rows: "NDArray[np.integer]") -> "NDArray[np.int64]":
+    """Return the positions of all entries of some rows of a CSR matrix."""
+    starts = indptr[rows]
+    lengths = indptr[rows + 1] - starts
+    ends = lengths.cumsum(dtype=np.int64)
+    positions: NDArray[np.int64] = (starts - ends + lengths).repeat(lengths)
+    positions += np.arange(len(positions))
+    return positions

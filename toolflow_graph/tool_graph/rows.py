@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from toolflow_graph.tool_graph.incidence import Incidence, Side, gather
+from toolflow_graph.tool_graph.incidence import Incidence, Side, spread_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,8 +45,8 @@ class _Reach:
             flags[self._list(strings)] = 1
 
     def _list(self, strings: "NDArray[np.int64]") -> "NDArray[np.integer]":
-        near = self._near[1][gather(self._near[0], strings)[0]]
-        return self._owners[1][gather(self._owners[0], near)[0]]
+        near = self._near[1][spread_rows(self._near[0], strings)]
+        return self._owners[1][spread_rows(self._owners[0], near)]
 
     def _keep(self, string: int) -> "NDArray[np.uint64]":
         kept = self._kept.get(string)

@@ -1,0 +1,240 @@
+"""The Tool Graph as a page: a picture to walk through, with the slots that are behind every edge."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, Literal
+
+from toolflow_graph.catalog import SchemaSlot, iterate_slots
+from toolflow_graph.errors import CatalogError
+from toolflow_graph.report.communities import Pairs, find_communities, name_communities, pick_pairs
+from toolflow_graph.report.layout import lay_out
+from toolflow_graph.report.page import render_page
+from toolflow_graph.tool_graph import ToolGraph
+from toolflow_graph.types import JSON, Edge, Tool
+
+__all__ = ["MOST_BYTES", "GraphPage", "render_graph_page"]
+
+MOST_BYTES = 15_000_000
+"""Size of a page at most."""
+
+_GROUPED_ABOVE = 1_500
+"""Catalogs with more tools are shown as communities first."""
+
+
+@dataclass(frozen=True)
+class _Detail:
+    """How much a page tells of a tool: characters of texts, slots besides those of its edges, evidence of an edge."""
+
+    description: int
+    slot: int
+    slots: int
+    evidence: int
+
+
+_DETAILS = (
+    _Detail(description=4_000, slot=1_000, slots=500, evidence=8),
+    _Detail(description=600, slot=240, slots=40, evidence=4),
+    _Detail(description=300, slot=120, slots=12, evidence=2),
+    _Detail(description=160, slot=80, slots=3, evidence=1),
+    _Detail(description=80, slot=40, slots=0, evidence=1),
+)
+"""From full to sparse; a page has the first that fits."""
+
+
+@dataclass(frozen=True)
+class GraphPage:
+    """A page and what is in it; `left_out` says in sentences what is not, as the page itself does."""
+
+    html: str
+    tools: int
+    edges: int
+    communities: int
+    left_out: tuple[str, ...]
+
+
+def render_graph_page(tool_graph: ToolGraph, tools: Mapping[str, Tool], title: str = "Tool Graph") -> GraphPage:
+    """Draw a Tool Graph as one page of HTML that needs nothing else; the same graph gives the same page.
+
+    Tools are grouped by communities; above 1,500 these are shown first, each to be opened. Above 12,000 joined pairs,
+    each tool shows its strongest. Texts and slots are cut until the page has no more than 15 MB.
+
+    Args:
+        tool_graph: The graph.
+        tools: Its tools by name, at least.
+        title: What the page is called, such as the source of the catalog.
+
+    Raises:
+        CatalogError: There are too many tools for one page.
+    """
+    pairs = pick_pairs(tool_graph)
+    communities = find_communities(len(tool_graph), pairs)
+    placed = lay_out(len(tool_graph), communities, pairs)
+    names = name_communities(tool_graph, communities, pairs)
+    home = {tool: number for number, group in enumerate(communities) for tool in group}
+    domains = {name: number for number, name in enumerate(dict.fromkeys(tool_graph.domains))}
+    evidence = _list_evidence(tool_graph, pairs)
+    summary = tool_graph.summary
+    shared: JSON = {
+        "title": title,
+        "tau": tool_graph.tau,
+        "encoder": tool_graph.encoder,
+        "grouped": len(tool_graph) > _GROUPED_ABOVE,
+        "edges_in_all": {"P-P": summary.pp_edges, "P-R": summary.pr_edges},
+        "domains": list(domains),
+        "communities": [
+            {"name": name, "x": _round(x), "y": _round(y), "radius": _round(radius)}
+            for name, (x, y), radius in zip(names, placed.centres, placed.radii, strict=True)
+        ],
+    }
+    for detail in _DETAILS:
+        writing = _Writing(tool_graph, tools, evidence, detail)
+        entries = [
+            {
+                **writing.describe(number),
+                "domain": domains[tool_graph.domains[number]],
+                "community": home[number],
+                "x": _round(placed.tools[number, 0]),
+                "y": _round(placed.tools[number, 1]),
+                "neighbours": int(tool_graph.degrees[number]),
+            }
+            for number in range(len(tool_graph))
+        ]
+        left_out = (*_say_pairs_left_out(pairs), *writing.say_left_out())
+        data = {**shared, "tools": entries, "edges": writing.write_edges(), "left_out": left_out}
+        page = render_page(
+            "graph.html",
+            f"Tool Graph: {title}",
+            ["graph.css"],
+            ["vendor/graphology.umd.min.js", "vendor/sigma.min.js", "graph.js"],
+            data,
+        )
+        if len(page.encode("utf-8")) <= MOST_BYTES:
+            return GraphPage(page, len(tool_graph), len(evidence), len(communities), left_out)
+    raise CatalogError(
+        f"{len(tool_graph):,} tools do not fit on a page of {MOST_BYTES:,} bytes; give a part of the catalog"
+    )
+
+
+class _Writing:
+    """Tools and edges as a page holds them, in one detail; slots are numbered as far as they are written."""
+
+    def __init__(
+        self, tool_graph: ToolGraph, tools: Mapping[str, Tool], evidence: Sequence[Sequence[Edge]], detail: _Detail
+    ) -> None:
+        self._tools = [tools[name] for name in tool_graph.tools]
+        self._detail = detail
+        self._edges = evidence
+        self._cut = self._slots_left_out = 0
+        takes: list[set[str]] = [set() for _ in self._tools]
+        gives: list[set[str]] = [set() for _ in self._tools]
+        position = tool_graph.position
+        for edge in chain.from_iterable(pairs[: detail.evidence] for pairs in evidence):
+            (gives if edge.kind == "P-R" else takes)[position(edge.source)].add(edge.source_slot)
+            takes[position(edge.target)].add(edge.target_slot)
+        self._position = position
+        self._takes = [
+            self._pick(tool.parameters, used, tool.required) for tool, used in zip(self._tools, takes, strict=True)
+        ]
+        self._gives = [self._pick(tool.returns, used, ()) for tool, used in zip(self._tools, gives, strict=True)]
+
+    def describe(self, number: int) -> JSON:
+        """Return name, description and slots of a tool."""
+        tool = self._tools[number]
+        return {
+            "name": tool.name,
+            "description": self._shorten(tool.description, self._detail.description),
+            "takes": [self._write_slot(slot, tool.required) for slot in self._takes[number].values()],
+            "gives": [self._write_slot(slot, ()) for slot in self._gives[number].values()],
+        }
+
+    def write_edges(self) -> list[list[Any]]:
+        """Return kind, source, target, evidence (two numbers of slots and the cosine) and number of all evidence."""
+        places = [
+            {"P-R": _number(gives), "P-P": _number(takes)}
+            for takes, gives in zip(self._takes, self._gives, strict=True)
+        ]
+        written = []
+        for pairs in self._edges:
+            kind, source, target = pairs[0].kind, self._position(pairs[0].source), self._position(pairs[0].target)
+            sources, targets = places[source][kind], places[target]["P-P"]
+            shown = [
+                [sources[edge.source_slot], targets[edge.target_slot], round(edge.cosine, 3)]
+                for edge in pairs[: self._detail.evidence]
+            ]
+            written.append([kind, source, target, shown, len(pairs)])
+        return written
+
+    def say_left_out(self) -> list[str]:
+        """Say what the detail cost, once all tools are described."""
+        said = []
+        if self._cut:
+            said.append(
+                f"{self._cut:,} long texts are cut, descriptions of tools at {self._detail.description:,} characters "
+                f"and those of slots at {self._detail.slot:,}."
+            )
+        if self._slots_left_out:
+            said.append(f"{self._slots_left_out:,} parameters and return values without a shown edge are left out.")
+        hidden = sum(max(len(pairs) - self._detail.evidence, 0) for pairs in self._edges)
+        if hidden:
+            said.append(f"Of an edge's evidence, the best {self._detail.evidence} pairs of slots are shown.")
+        return said
+
+    def _pick(self, schema: JSON, used: set[str], required: Sequence[str]) -> dict[str, SchemaSlot]:
+        slots = {slot.path: slot for slot in iterate_slots(schema)}
+        first = sorted((path for path in slots if path not in used), key=lambda path: path not in required)
+        kept = used.union(first[: self._detail.slots])
+        self._slots_left_out += len(slots) - len(kept)
+        return {path: slot for path, slot in slots.items() if path in kept}
+
+    def _write_slot(self, slot: SchemaSlot, required: Sequence[str]) -> list[Any]:
+        description = self._shorten(str(slot.schema.get("description", "")), self._detail.slot)
+        return [
+            slot.path,
+            self._shorten(_name_type(slot.schema), self._detail.slot),
+            description,
+            int(slot.path in required),
+        ]
+
+    def _shorten(self, text: str, most: int) -> str:
+        if len(text) <= most:
+            return text
+        self._cut += 1
+        return text[: most - 1].rstrip() + "…"
+
+
+def _list_evidence(tool_graph: ToolGraph, pairs: Pairs) -> list[list[Edge]]:
+    """List the edges of all pairs: P-R either way and P-P, each with its pairs of slots, best first."""
+    names = tool_graph.tools
+    ways: tuple[tuple[Literal["P-P", "P-R"], bool], ...] = (("P-R", False), ("P-R", True), ("P-P", False))
+    found = (
+        tool_graph.list_evidence(kind, *((names[other], names[one]) if turned else (names[one], names[other])))
+        for one, other in zip(pairs.one.tolist(), pairs.other.tolist(), strict=True)
+        for kind, turned in ways
+    )
+    return [evidence for evidence in found if evidence]
+
+
+def _say_pairs_left_out(pairs: Pairs) -> list[str]:
+    if len(pairs) == pairs.joined:
+        return []
+    shown = f"{len(pairs):,}, the {pairs.strongest} strongest of each tool"
+    return [f"{pairs.joined:,} pairs of tools are joined; shown are {shown}."]
+
+
+def _name_type(schema: JSON) -> str:
+    kind = schema.get("type", "")
+    named = " or ".join(map(str, kind)) if isinstance(kind, list) else str(kind)
+    items = schema.get("items")
+    if named == "array" and isinstance(items, dict) and items.get("type"):
+        named = f"array of {_name_type(items)}"
+    values = schema.get("enum")
+    return f"{named}: {', '.join(map(str, values))}" if isinstance(values, list) and values else named
+
+
+def _number(slots: Mapping[str, SchemaSlot]) -> dict[str, int]:
+    return {path: number for number, path in enumerate(slots)}
+
+
+def _round(value: float) -> float:
+    return round(float(value), 2)
