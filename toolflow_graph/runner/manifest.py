@@ -79,8 +79,9 @@ class CatalogNote(Record):
 class Manifest(Record):
     """What `manifest.json` holds.
 
-    `seconds` adds up the time of all sessions that came to an orderly end; `settings_sha256` shows whether the
-    settings were changed by hand. `costs` is None where no models play.
+    `edges` says which edges of the Tool Graph were walked, `seconds` adds up the time of all sessions that came to an
+    orderly end, and `settings_sha256` shows whether the settings were changed by hand. `costs` are what models cost,
+    null where none play.
     """
 
     format: Literal[1] = 1
@@ -93,13 +94,14 @@ class Manifest(Record):
     costs: Costs | None = None
     catalog: CatalogNote
     encoder: str
+    edges: str
     cast: str
     settings: RunSettings
     settings_sha256: str
     versions: dict[str, str]
 
     @classmethod
-    def begin(cls, settings: RunSettings, catalog: Catalog) -> "Manifest":
+    def begin(cls, settings: RunSettings, catalog: Catalog, edges: str) -> "Manifest":
         """Return the manifest of a run that has made nothing yet."""
         return cls(
             status="running",
@@ -108,6 +110,7 @@ class Manifest(Record):
             counts=Counts(planned=settings.dialogues),
             catalog=CatalogNote(path=settings.catalog, tools=len(catalog), sha256=fingerprint_catalog(catalog)),
             encoder=settings.encoder,
+            edges=edges,
             cast=settings.cast,
             settings=settings,
             settings_sha256=fingerprint_settings(settings),

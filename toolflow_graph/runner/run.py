@@ -83,12 +83,12 @@ class Run:
         if out is None:
             stage = load_stage(settings)
             spending = _open_spending(stage, None)
-            return cls(settings, stage, None, Manifest.begin(settings, stage.catalog), spending)
+            return cls(settings, stage, None, Manifest.begin(settings, stage.catalog, stage.tool_graph.edges), spending)
         settings = _settle_paths(settings)
         folder = RunFolder.create(out)
         try:
             stage = load_stage(settings)
-            manifest = Manifest.begin(settings, stage.catalog)
+            manifest = Manifest.begin(settings, stage.catalog, stage.tool_graph.edges)
             with blame_disk(out):
                 manifest.write(out)
                 spending = _open_spending(stage, out)
@@ -177,6 +177,10 @@ class Run:
             try:
                 while (record := await finished.get()) is not None:
                     yield record
+            except asyncio.CancelledError:
+                for worker in workers:
+                    worker.cancel()
+                raise
             finally:
                 if not end.done():
                     self.stop()
