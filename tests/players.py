@@ -29,7 +29,7 @@ from toolflow_graph.agents.search_tools import SEARCH_TOOLS
 from toolflow_graph.dialogue.briefs import count_improvised, draw_brief
 from toolflow_graph.dialogue.stage import load_stage
 from toolflow_graph.errors import PlanError
-from toolflow_graph.prompts import prompt_variants
+from toolflow_graph.prompts import BUNDLED
 from toolflow_graph.settings import assign_patterns
 from toolflow_graph.types import PATTERNS, DialoguePlan, PlannedRequest
 
@@ -55,7 +55,7 @@ def recognise_role(body: JSON) -> str:
 
 
 def _openings() -> list[tuple[str, str]]:
-    return [(re.split(r"[$\n]", text)[0], role) for name, role in ROLES.items() for text in prompt_variants(name)]
+    return [(re.split(r"[$\n]", text)[0], role) for name, role in ROLES.items() for text in BUNDLED.variants(name)]
 
 
 def without_repairs(messages: Sequence[JSON]) -> list[JSON]:

@@ -19,6 +19,7 @@ from toolflow_graph.agents.roles import Scene
 from toolflow_graph.agents.search_tools import SEARCH_TOOLS, document_tools
 from toolflow_graph.encoder import SentenceEncoder, TransientEncoder
 from toolflow_graph.models import ChatClient, ModelSettings
+from toolflow_graph.prompts import Prompts
 from toolflow_graph.runner import generate
 from toolflow_graph.types import DialoguePlan, PlannedRequest, Scenario, Tool
 from toolflow_graph.values.reading import content_words
@@ -265,8 +266,8 @@ def test_words_do_not_crowd_results_out():
 
 
 def test_a_note_is_written_only_when_there_is_something_to_note():
-    assert write_facts("assistant", []) == ""
-    note = write_facts("tool", [Fact(3, "x", "returned")])
+    assert write_facts(Prompts(), "assistant", []) == ""
+    note = write_facts(Prompts(), "tool", [Fact(3, "x", "returned")])
     assert note.startswith(NOTE)
     assert note.endswith("\n- call 3, x]")
 

@@ -17,7 +17,7 @@ from toolflow_graph.agents.reworded.speakers import end_alike
 from toolflow_graph.cli.app import main
 from toolflow_graph.dataset import is_accepted
 from toolflow_graph.errors import BudgetExceeded, SettingsError
-from toolflow_graph.prompts import prompt_variants
+from toolflow_graph.prompts import Prompts
 from toolflow_graph.runner import Run, generate
 from toolflow_graph.settings import StudioSettings, parse_settings
 from toolflow_graph.types import PATTERNS
@@ -540,7 +540,7 @@ def test_each_line_is_asked_for_once_in_a_conversation_that_only_grows(plain):
     lines = sum(len(said_in(record)) for record in records)
     assert len(endpoint.log) == lines + sum(len(record.attempts) for record in records)
     assert sum(len(record.spent) for record in records) == lines
-    openings = {text.split("$")[0] for text in prompt_variants("reword")}
+    openings = {text.split("$")[0] for text in Prompts().variants("reword")}
     conversations = {}
     for entry in endpoint.log:
         head = entry.messages[0]["content"]

@@ -121,16 +121,20 @@ class DialogueSettings(BaseModel):
         default=(), description="Names of further tools that are called for real, whatever they are marked as"
     )
     execute_timeout_s: float = Field(default=30.0, gt=0, le=3600, description="Seconds after which a real call fails")
+    prompts: str | None = Field(
+        default=None,
+        description="Folder with prompts of your own, each under the name of a bundled one; empty for these",
+    )
     seed: int = Field(default=0, ge=0, description="Seed of the run")
     patterns: tuple[Pattern, ...] = Field(
         default=(), description="Patterns of the dialogue; empty to draw them from the mix"
     )
     mix: tuple[MixEntry, ...] = Field(default=DEFAULT_MIX, description="Kinds of dialogue and their shares")
 
-    @field_validator("catalog", mode="after")
+    @field_validator("catalog", "prompts", mode="after")
     @classmethod
-    def _empty_is_bundled(cls, catalog: str | None) -> str | None:
-        return catalog or None  # Studio's form sends an emptied field as ""; as a path that is the current folder
+    def _empty_is_bundled(cls, source: str | None) -> str | None:
+        return source or None  # Studio's form sends an emptied field as ""; as a path that is the current folder
 
     @model_validator(mode="after")
     def _requests_in_order(self) -> Self:

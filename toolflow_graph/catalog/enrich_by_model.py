@@ -14,7 +14,7 @@ from toolflow_graph.catalog.names import make_name
 from toolflow_graph.catalog.texts import clean_text
 from toolflow_graph.errors import ContextLengthError, ModelOutputError
 from toolflow_graph.models import ChatClient
-from toolflow_graph.prompts import fill_prompt
+from toolflow_graph.prompts import BUNDLED
 from toolflow_graph.types import JSON, Tool
 
 __all__ = ["enrich_tools"]
@@ -113,7 +113,7 @@ def _ask(tool: Tool, gaps: Sequence[Gap]) -> str:
         wanted.append(f"slot {gap.slot}: {' and '.join(lacking)}")
     if "returns" in tool.inferred:
         wanted.append("returns: what the tool gives back")
-    return fill_prompt(
+    return BUNDLED.fill(
         "enrich", random.Random(0), tool=json.dumps(known, ensure_ascii=False, indent=1), wanted="\n".join(wanted)
     )
 

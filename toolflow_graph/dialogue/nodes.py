@@ -16,7 +16,7 @@ from toolflow_graph.dialogue.briefs import count_improvised, draw_patterns, find
 from toolflow_graph.dialogue.stage import Stage, load_stage
 from toolflow_graph.dialogue.state import DialogueState
 from toolflow_graph.errors import PlanError
-from toolflow_graph.prompts import fill_prompt
+from toolflow_graph.prompts import Prompts
 from toolflow_graph.settings import DialogueSettings
 from toolflow_graph.types import JSON, DialoguePlan, Edge, Finding
 from toolflow_graph.validation import validate_dialogue
@@ -70,7 +70,7 @@ async def planner(state: DialogueState, runtime: Context) -> JSON:
     searched = {name for request in plan.requests if "search_tools" in request.patterns for name in request.tools}
     rng = derive_rng(settings.seed, state["index"], "offer")
     offered = offer_tools(state, searched, rng)
-    system = introduce(plan, rng)
+    system = introduce(stage.prompts, plan, rng)
     return {
         "plan": plan.model_dump(mode="json"),
         "offered": offered,
@@ -97,12 +97,12 @@ def offer_tools(state: DialogueState, searched: Collection[str], rng: random.Ran
     return offered
 
 
-def introduce(plan: DialoguePlan, rng: random.Random) -> str:
+def introduce(prompts: Prompts, plan: DialoguePlan, rng: random.Random) -> str:
     """Return the text of the system message."""
     now = Scene(0, 0, plan, (), {}, (), {}).now
     clock = f"{now:%H:%M}"
     day = f"{now:%A}, {now.day} {now:%B %Y}"
-    return fill_prompt("assistant_system", rng, date=day, time=clock, city=plan.scenario.city)
+    return prompts.fill("assistant_system", rng, date=day, time=clock, city=plan.scenario.city)
 
 
 async def writer(state: DialogueState, runtime: Context) -> JSON:
@@ -112,7 +112,7 @@ async def writer(state: DialogueState, runtime: Context) -> JSON:
     author = stage.cast.writer
     assert author is not None  # noqa: S101 - the settings refuse the method for a cast without one
     plan = plan_nothing(settings.seed, state["index"])
-    system = introduce(plan, derive_rng(settings.seed, state["index"], "introduction"))
+    system = introduce(stage.prompts, plan, derive_rng(settings.seed, state["index"], "introduction"))
     given = [*state["drawn"], *state["distractors"]]
     if "search_tools" in state["patterns"]:
         given.append(SEARCH_TOOLS.name)

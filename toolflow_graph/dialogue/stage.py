@@ -16,6 +16,7 @@ from toolflow_graph.encoder import Backend, SentenceEncoder, TransientEncoder, l
 from toolflow_graph.errors import SettingsError
 from toolflow_graph.live.calling import LiveTools
 from toolflow_graph.models import ChatClient, ModelSettings
+from toolflow_graph.prompts import BUNDLED, Prompts
 from toolflow_graph.settings import DialogueSettings
 from toolflow_graph.tool_graph import Edges, ToolGraph, build_tool_graph
 from toolflow_graph.tool_retriever import ToolRetriever
@@ -38,6 +39,7 @@ class Stage:
     encoder: SentenceEncoder
     client: ChatClient | None = None
     live: LiveTools | None = None
+    prompts: Prompts = BUNDLED
 
     @cached_property
     def retriever(self) -> ToolRetriever:
@@ -57,6 +59,8 @@ def load_stage(settings: DialogueSettings) -> Stage:
     """Return the stage that the settings name, from memory after the first time."""
     encoder = _find_encoder(settings.encoder, settings.encoder_backend)
     base = _load(settings.catalog, _stamp(settings.catalog), encoder, settings.tau, settings.edges)
+    if settings.prompts is not None:
+        base = _with_prompts(base, settings.prompts, _stamp(settings.prompts))
     if settings.cast == "llm":
         memory = _remember(encoder)
         stage = _with_models(
@@ -69,9 +73,16 @@ def load_stage(settings: DialogueSettings) -> Stage:
 
 
 @lru_cache(maxsize=8)
+def _with_prompts(stage: "Stage", folder: str, stamp: object) -> "Stage":  # noqa: ARG001 - part of the key
+    prompts = Prompts(folder)
+    prompts.check()
+    return replace(stage, prompts=prompts)
+
+
+@lru_cache(maxsize=8)
 def _with_models(stage: "Stage", models: ModelSettings, recall: Recall) -> "Stage":
     client = ChatClient(models)
-    return replace(stage, cast=llm_cast(Voices(client, models), recall), client=client)
+    return replace(stage, cast=llm_cast(Voices(client, models, stage.prompts), recall), client=client)
 
 
 @lru_cache(maxsize=8)
@@ -111,7 +122,7 @@ def _take_any_result(tool: Tool) -> Tool:
 def _with_rewording(stage: "Stage", models: ModelSettings) -> "Stage":
     # a line that fails twice stays as it is, and that is no loss
     client = ChatClient(models.model_copy(update={"max_repairs": min(1, models.max_repairs)}))
-    return replace(stage, cast=reword_cast(stage.cast, Voices(client, models)), client=client)
+    return replace(stage, cast=reword_cast(stage.cast, Voices(client, models, stage.prompts)), client=client)
 
 
 @lru_cache(maxsize=8)

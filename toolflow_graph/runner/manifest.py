@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError
 
 from toolflow_graph.catalog.reading import Catalog
 from toolflow_graph.dataset import replace_file
+from toolflow_graph.dialogue.stage import Stage
 from toolflow_graph.errors import RunError
 from toolflow_graph.models.settings import CHANGEABLE
 from toolflow_graph.runner.costs import Costs
@@ -95,22 +96,26 @@ class Manifest(Record):
     catalog: CatalogNote
     encoder: str
     edges: str
+    prompts_sha256: str
     cast: str
     settings: RunSettings
     settings_sha256: str
     versions: dict[str, str]
 
     @classmethod
-    def begin(cls, settings: RunSettings, catalog: Catalog, edges: str) -> "Manifest":
+    def begin(cls, settings: RunSettings, stage: Stage) -> "Manifest":
         """Return the manifest of a run that has made nothing yet."""
         return cls(
             status="running",
             started=now(),
             seed=settings.seed,
             counts=Counts(planned=settings.dialogues),
-            catalog=CatalogNote(path=settings.catalog, tools=len(catalog), sha256=fingerprint_catalog(catalog)),
+            catalog=CatalogNote(
+                path=settings.catalog, tools=len(stage.catalog), sha256=fingerprint_catalog(stage.catalog)
+            ),
             encoder=settings.encoder,
-            edges=edges,
+            edges=stage.tool_graph.edges,
+            prompts_sha256=stage.prompts.fingerprint(),
             cast=settings.cast,
             settings=settings,
             settings_sha256=fingerprint_settings(settings),

@@ -14,7 +14,7 @@ from toolflow_graph.agents.llm.setting import describe_tools
 from toolflow_graph.agents.llm.user import describe
 from toolflow_graph.agents.search_tools import SEARCH_TOOLS
 from toolflow_graph.models.answers import Usage
-from toolflow_graph.prompts import prompt_variants
+from toolflow_graph.prompts import BUNDLED
 from toolflow_graph.types import JSON, DialoguePlan, DialogueRecord, Tool
 
 __all__ = ["count_requests"]
@@ -72,7 +72,7 @@ def _measure_heads(record: DialogueRecord, plan: DialoguePlan, tools: Mapping[st
 
 
 def _measure_prompt(name: str) -> int:
-    texts = prompt_variants(name)
+    texts = BUNDLED.variants(name)
     return sum(len(text) for text in texts) // len(texts)
 
 

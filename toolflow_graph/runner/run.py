@@ -83,12 +83,12 @@ class Run:
         if out is None:
             stage = load_stage(settings)
             spending = _open_spending(stage, None)
-            return cls(settings, stage, None, Manifest.begin(settings, stage.catalog, stage.tool_graph.edges), spending)
+            return cls(settings, stage, None, Manifest.begin(settings, stage), spending)
         settings = _settle_paths(settings)
         folder = RunFolder.create(out)
         try:
             stage = load_stage(settings)
-            manifest = Manifest.begin(settings, stage.catalog, stage.tool_graph.edges)
+            manifest = Manifest.begin(settings, stage)
             with blame_disk(out):
                 manifest.write(out)
                 spending = _open_spending(stage, out)
@@ -347,6 +347,11 @@ def _refuse_changes(out: Path, manifest: Manifest, stage: Stage) -> None:
     settings = manifest.settings
     if fingerprint_settings(settings) != manifest.settings_sha256:
         raise RunError(f"{out}: the settings in its manifest were changed; start a new run in another folder")
+    if stage.prompts.fingerprint() != manifest.prompts_sha256:
+        raise RunError(
+            f"{out}: the prompts have changed since the run was started; restore them, or start a new run in another "
+            "folder"
+        )
     if fingerprint_catalog(stage.catalog) != manifest.catalog.sha256:
         source = repr(settings.catalog) if settings.catalog else "the bundled one"
         raise RunError(
@@ -371,6 +376,8 @@ def _settle_paths(settings: RunSettings) -> RunSettings:
     update: dict[str, Any] = {"models": _settle_prices(settings.models)}
     if settings.catalog is not None and not is_live(settings.catalog):
         update["catalog"] = str(Path(settings.catalog).absolute())
+    if settings.prompts is not None:
+        update["prompts"] = str(Path(settings.prompts).absolute())
     if Path(settings.encoder).is_dir():
         update["encoder"] = str(Path(settings.encoder).absolute())
     return settings.model_copy(update=update)

@@ -10,7 +10,6 @@ from toolflow_graph.agents.llm.setting import Voices, describe_tools, leave_asid
 from toolflow_graph.agents.openai_format import to_openai_messages
 from toolflow_graph.agents.roles import AssistantTurn, Scene, ToolCall, derive_rng
 from toolflow_graph.agents.search_tools import found_tools
-from toolflow_graph.prompts import fill_prompt
 from toolflow_graph.types import JSON, Tool
 from toolflow_graph.validation import validate_dialogue
 from toolflow_graph.validation.texts import stops_short
@@ -35,7 +34,7 @@ class LLMAssistant:
         tools = [scene.tools[name] for name in scene.offered]
         tools += [scene.tools[name] for name in found_tools(scene.messages) if name not in scene.offered]
         dialogue = to_openai_messages(scene.messages)
-        instructions = fill_prompt("assistant", derive_rng(scene.seed, scene.index, "assistant prompt"))
+        instructions = self.voices.prompts.fill("assistant", derive_rng(scene.seed, scene.index, "assistant prompt"))
         if await self.voices.client.calls_natively(model):
             return await self._call_natively(scene, instructions, dialogue, tools)
         return await self._call_by_schema(scene, instructions, dialogue, tools)
@@ -110,13 +109,13 @@ class LLMAssistant:
             return dialogue[1:]
         queries = _find_queries(view.shown)
         facts = await self.recall.find_facts(dialogue_facts(view.past), queries)
-        notes = [write_facts("assistant", facts)]
+        notes = [write_facts(self.voices.prompts, "assistant", facts)]
         if listed is not None and view.cut:
             lost = set(found_tools(scene.messages[: view.cut + 1])) - {tool.name for tool in listed}
             lost -= set(found_tools(scene.messages[view.cut + 1 :]))
             documents = [describe_tools([scene.tools[name]], returns=False) for name in sorted(lost)]
             documents = await self.recall.find_texts(documents, queries, _DOCUMENTS)
-            notes.append(write_note("documents", documents) if documents else "")
+            notes.append(write_note(self.voices.prompts, "documents", documents) if documents else "")
         return [*view.shown[:-1], *(add_notes(said, *notes) for said in view.shown[-1:]), *dialogue[last + 1 :]]
 
 

@@ -8,7 +8,6 @@ from toolflow_graph.agents.llm.setting import Voices, describe_tools, leave_asid
 from toolflow_graph.agents.place import place_of, plan_nothing
 from toolflow_graph.agents.roles import Aside, Brief, Planning
 from toolflow_graph.catalog import iterate_slots
-from toolflow_graph.prompts import fill_prompt, read_sections
 from toolflow_graph.types import JSON, DialoguePlan, Pattern, PlannedRequest, Scenario, Tool
 from toolflow_graph.values import is_identifier
 
@@ -38,13 +37,13 @@ class LLMPlanner:
         city, now = place_of(brief.seed, brief.index)
         date, time = say_day(now)
         fewest, most = brief.requests
-        head = fill_prompt(
+        head = self.voices.prompts.fill(
             "planner", rng, date=date, time=time, city=city, tools=describe_tools(brief.tools.values(), returns=True)
         )
         patterns = sorted(brief.patterns)
-        notes = read_sections("patterns")
+        notes = self.voices.prompts.sections("patterns")
         wishes = "\n".join(f"- {name}: {notes[name]}" for name in patterns)
-        ask = fill_prompt("planner_scenario", rng, fewest="2", most=str(len(brief.tools)), wishes=wishes)
+        ask = self.voices.prompts.fill("planner_scenario", rng, fewest="2", most=str(len(brief.tools)), wishes=wishes)
         messages: list[JSON] = [{"role": "system", "content": head}, {"role": "user", "content": ask}]
         first = await self.voices.ask(
             "planner",
@@ -56,7 +55,7 @@ class LLMPlanner:
             check=lambda draft: check_scenario(draft, brief),
         )
         scenario: ScenarioDraft = first.value
-        requests = fill_prompt(
+        requests = self.voices.prompts.fill(
             "planner_requests",
             rng,
             fewest=str(max(fewest, len(patterns) - 2, 1)),

@@ -13,7 +13,7 @@ from string import Template
 
 from toolflow_graph.agents.llm.facts import Fact
 from toolflow_graph.encoder import Encoder
-from toolflow_graph.prompts import read_sections
+from toolflow_graph.prompts import Prompts
 from toolflow_graph.retriever import TextRetriever
 from toolflow_graph.types import JSON
 
@@ -101,16 +101,16 @@ class Recall:
         return sorted(best, key=lambda place: -best[place])
 
 
-def write_note(kind: str, lines: Iterable[str] = (), **values: object) -> str:
+def write_note(prompts: Prompts, kind: str, lines: Iterable[str] = (), **values: object) -> str:
     """Return a note of `prompts/recall.md`, which leaves its bracket open, and its lines."""
-    text = Template(read_sections("recall")[kind]).substitute(values)
+    text = Template(prompts.sections("recall")[kind]).substitute(values)
     return "\n".join((text, *lines)) + "]"
 
 
-def write_facts(kind: str, facts: Sequence[Fact]) -> str:
+def write_facts(prompts: Prompts, kind: str, facts: Sequence[Fact]) -> str:
     """Return the note that recalls facts, empty when there are none."""
     unit = "call" if kind == "tool" else "turn"
-    return write_note(kind, (f"- {unit} {fact.turn}, {fact.text}" for fact in facts)) if facts else ""
+    return write_note(prompts, kind, (f"- {unit} {fact.turn}, {fact.text}" for fact in facts)) if facts else ""
 
 
 def add_notes(message: JSON, *notes: str) -> JSON:

@@ -9,6 +9,7 @@ from typing import Any
 from toolflow_graph.agents.roles import Aside, derive_rng
 from toolflow_graph.models import ChatClient, Completion, ModelSettings
 from toolflow_graph.models.settings import Role, draw_models
+from toolflow_graph.prompts import BUNDLED, Prompts
 from toolflow_graph.types import JSON, Tool
 
 __all__ = ["Voices", "describe_tools", "leave_aside", "say_day"]
@@ -16,10 +17,11 @@ __all__ = ["Voices", "describe_tools", "leave_aside", "say_day"]
 
 @dataclass(frozen=True)
 class Voices:
-    """The client, and the models of which every dialogue draws its own with its seed."""
+    """The client, the models of which every dialogue draws its own with its seed, and the prompts."""
 
     client: ChatClient
     settings: ModelSettings
+    prompts: Prompts = BUNDLED
 
     def model(self, role: Role, seed: int, index: int) -> str:
         """Return the model that plays a role in one dialogue."""

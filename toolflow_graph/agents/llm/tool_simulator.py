@@ -11,7 +11,6 @@ from toolflow_graph.agents.llm.recall import Recall, add_notes, write_facts
 from toolflow_graph.agents.llm.setting import Voices, describe_tools, leave_aside, say_day
 from toolflow_graph.agents.roles import Scene, ToolCall, ToolResult, derive_rng
 from toolflow_graph.agents.search_tools import SEARCH_TOOLS, document_tools
-from toolflow_graph.prompts import fill_prompt
 from toolflow_graph.types import JSON
 from toolflow_graph.validation.schemas import schema_errors
 
@@ -61,13 +60,13 @@ class LLMToolSimulator:
         """Return what the model is shown of the calls and answers so far."""
         view = self.recall.look_back([*scene.memory.get("tool", ()), asked])
         facts = await self.recall.find_facts(world_facts(view.past), [asked["content"]])
-        return [*view.shown[:-1], add_notes(asked, write_facts("tool", facts))]
+        return [*view.shown[:-1], add_notes(asked, write_facts(self.voices.prompts, "tool", facts))]
 
     def _head(self, scene: Scene) -> JSON:
         date, time = say_day(scene.now)
         involved = {*scene.offered, *(name for request in scene.plan.requests for name in request.tools)}
         tools = [scene.tools[name] for name in sorted(involved) if name in scene.tools and name != SEARCH_TOOLS.name]
-        text = fill_prompt(
+        text = self.voices.prompts.fill(
             "tool_simulator",
             derive_rng(scene.seed, scene.index, "tool prompt"),
             date=date,

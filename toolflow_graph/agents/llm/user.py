@@ -10,7 +10,6 @@ from toolflow_graph.agents.llm.facts import user_facts
 from toolflow_graph.agents.llm.recall import Recall, add_notes, write_facts, write_note
 from toolflow_graph.agents.llm.setting import Voices, leave_aside, say_day
 from toolflow_graph.agents.roles import Aside, Scene, UserTurn, derive_rng
-from toolflow_graph.prompts import fill_prompt
 from toolflow_graph.types import JSON, PlannedRequest, Tool
 
 __all__ = ["LLMUser"]
@@ -56,8 +55,12 @@ class LLMUser:
         view = self.recall.look_back([*scene.memory.get("user", ()), heard])
         due = [describe(request) for request in scene.plan.requests[scene.request : scene.request + 2]]
         facts = await self.recall.find_facts(user_facts(view.past), [heard["content"], *due])
-        place = write_note("place", number=scene.request + 1, count=scene.request_count) if view.cut else ""
-        return [*view.shown[:-1], add_notes(heard, place, write_facts("user", facts))]
+        place = (
+            write_note(self.voices.prompts, "place", number=scene.request + 1, count=scene.request_count)
+            if view.cut
+            else ""
+        )
+        return [*view.shown[:-1], add_notes(heard, place, write_facts(self.voices.prompts, "user", facts))]
 
     def _head(self, scene: Scene) -> JSON:
         plan = scene.plan
@@ -66,8 +69,11 @@ class LLMUser:
         if not plan.requests:
             abilities = "\n".join(describe_ability(scene.tools[name]) for name in scene.drawn)
             values = {"date": date, "time": time, "city": plan.scenario.city, "count": str(scene.improvised)}
-            return {"role": "system", "content": fill_prompt("user_improvised", rng, abilities=abilities, **values)}
-        text = fill_prompt(
+            return {
+                "role": "system",
+                "content": self.voices.prompts.fill("user_improvised", rng, abilities=abilities, **values),
+            }
+        text = self.voices.prompts.fill(
             "user",
             rng,
             persona=plan.scenario.persona,

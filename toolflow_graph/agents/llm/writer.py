@@ -19,7 +19,6 @@ from toolflow_graph.agents.openai_format import to_openai_messages
 from toolflow_graph.agents.place import place_of
 from toolflow_graph.agents.roles import Brief, Writing
 from toolflow_graph.agents.search_tools import SEARCH_TOOLS
-from toolflow_graph.prompts import fill_prompt, read_sections
 from toolflow_graph.types import Pattern, Tool
 from toolflow_graph.validation import validate_dialogue
 
@@ -49,7 +48,7 @@ class LLMWriter:
         date, time = say_day(now)
         needed = [tool for tool in tools if tool.name not in brief.distractors]
         others = [tool for tool in tools if tool.name in brief.distractors]
-        head = fill_prompt(
+        head = self.voices.prompts.fill(
             "writer",
             rng,
             date=date,
@@ -59,12 +58,13 @@ class LLMWriter:
             others=describe_tools(others, returns=False) or "(none)",
         )
         fewest, most = brief.requests
-        ask = fill_prompt(
+        notes = self.voices.prompts.sections("patterns")
+        ask = self.voices.prompts.fill(
             "writer_cot" if reasons else "writer_direct",
             rng,
             fewest=str(max(fewest, len(brief.patterns) - 2, 1)),
             most=str(max(most, len(brief.patterns))),
-            wishes="\n".join(f"- {name}: {explain(name)}" for name in sorted(brief.patterns)),
+            wishes="\n".join(f"- {name}: {explain(notes[name])}" for name in sorted(brief.patterns)),
         )
         completion = await self.voices.ask(
             "planner",
@@ -84,9 +84,9 @@ class LLMWriter:
         return Writing(make_messages(draft, ids), _list_searched(draft), aside)
 
 
-def explain(pattern: Pattern) -> str:
+def explain(note: str) -> str:
     """Return what a pattern is, without what a plan would say of it."""
-    return "; ".join(part for part in read_sections("patterns")[pattern].split("; ") if "`" not in part)
+    return "; ".join(part for part in note.split("; ") if "`" not in part)
 
 
 def make_messages(draft: Draft, ids: Mapping[str, str] | None = None) -> list[AnyMessage]:

@@ -18,7 +18,7 @@ from toolflow_graph.agents.reworded.trial import find_new_faults
 from toolflow_graph.agents.roles import Aside, Assistant, AssistantTurn, Scene, User, UserTurn, derive_rng
 from toolflow_graph.errors import ModelOutputError
 from toolflow_graph.models.answers import Attempt, Usage
-from toolflow_graph.prompts import fill_prompt, read_sections
+from toolflow_graph.prompts import Prompts
 from toolflow_graph.types import JSON
 
 __all__ = ["RewordDraft", "RewordedAssistant", "RewordedUser"]
@@ -80,7 +80,7 @@ async def reword(voices: Voices, scene: Scene, speaker: Speaker, request: int, t
         # in a thread: the first use loads the encoder for seconds, which would hold up every request in flight
         return problem or await asyncio.to_thread(find_change_of_meaning, text, words)
 
-    messages = [_head(scene, speaker), *scene.memory.get(speaker, ()), asked]
+    messages = [_head(voices.prompts, scene, speaker), *scene.memory.get(speaker, ()), asked]
     attempts: Sequence[Attempt]
     try:
         completion = await voices.ask("reword", scene.seed, scene.index, messages, schema=RewordDraft, check=check)
@@ -111,13 +111,13 @@ def end_alike(words: str, line: str) -> str:
     return words if not words[-1:].isalnum() else words + ("." if line.endswith("…") else line[-1])
 
 
-def _head(scene: Scene, speaker: Speaker) -> JSON:
+def _head(prompts: Prompts, scene: Scene, speaker: Speaker) -> JSON:
     date, time = say_day(scene.now)
-    text = fill_prompt(
+    text = prompts.fill(
         "reword",
         derive_rng(scene.seed, scene.index, "reword prompt", speaker),
         speaker=speaker,
-        manner=read_sections("reword_manners")[speaker],
+        manner=prompts.sections("reword_manners")[speaker],
         persona=scene.plan.scenario.persona,
         date=date,
         time=time,
