@@ -99,7 +99,8 @@ def describe(request: PlannedRequest) -> str:
     """Return a planned request as the user is told of it: without tools and pattern names."""
     parts = [request.intent]
     if request.known:
-        parts.append("You know: " + "; ".join(f"{what}: {value}" for what, value in request.known.items()) + ".")
+        known = "; ".join(f"{what}: {value}" for what, value in request.known.items())
+        parts.append(f"You know: {known.removesuffix('.')}.")
     if request.withheld:
         parts.append(f"Leave out at first, and say only when asked: {', '.join(request.withheld)}.")
     if "correction" in request.patterns:
