@@ -153,7 +153,7 @@ def html(
         replace_file(out, [page.html.encode("utf-8")])
     except OSError as exc:
         raise ResourceError(f"{out}: cannot be written: {exc.strerror or exc}") from exc
-    typer.echo(f"{page.tools:,} tools in {page.communities:,} communities, edges: {page.edges:,}; drawn in {out}")
+    typer.echo(f"drawn in {out}: tools {page.tools:,}, edges {page.edges:,}, communities {page.communities:,}")
     for sentence in page.left_out:
         typer.echo(sentence)
 

@@ -177,7 +177,7 @@ class _Writing:
             said.append(f"{self._slots_left_out:,} parameters and return values without a shown edge are left out.")
         hidden = sum(max(len(pairs) - self._detail.evidence, 0) for pairs in self._edges)
         if hidden:
-            said.append(f"Of an edge's evidence, the best {self._detail.evidence} pairs of slots are shown.")
+            said.append(f"An edge shows its best pairs of slots, at most {self._detail.evidence}.")
         return said
 
     def _pick(self, schema: JSON, used: set[str], required: Sequence[str]) -> dict[str, SchemaSlot]:

@@ -165,6 +165,12 @@ function standsOut(node, attributes, focus) {
   return members[attributes.community].some((tool) => state.matches.has(tool.number));
 }
 
+/* Whether what stands out is so little that every name can be shown. */
+function isFew(focus) {
+  if (focus.length === 1) return graph.degree(focus[0]) < 16;
+  return focus.length === 2 || (state.matches !== null && state.matches.size < 30);
+}
+
 function styleNode(node, attributes) {
   const focus = focusNodes();
   const out = standsOut(node, attributes, focus);
@@ -175,7 +181,7 @@ function styleNode(node, attributes) {
     label: out ? attributes.label : "",
     zIndex: focus.includes(node) ? 2 : out ? 1 : 0,
     highlighted: focus.includes(node) && state.selected.length > 0,
-    forceLabel: disc || (out && (focus.length === 2 || (focus.length === 1 && graph.degree(focus[0]) < 16))),
+    forceLabel: disc || (out && isFew(focus)),
   };
 }
 
@@ -230,7 +236,7 @@ function drawLabel(context, node, settings) {
   const outside = [[node.x - width / 2, node.y + gap + height / 2], [node.x - width / 2, node.y - gap - height / 2]];
   const free = ([left, y]) => labels.every((box) =>
     left > box.left + box.width + 4 || left + width + 4 < box.left || Math.abs(y - box.y) > (height + box.height) / 2);
-  const place = (disc ? [middle] : [...beside, ...outside]).find(free);
+  const place = disc ? middle : [...beside, ...outside].find(free); // discs stand apart, and so do their texts
   if (!place) return;
   const [left, y] = place;
   labels.push({ left, y, width, height });
@@ -248,12 +254,19 @@ function drawLabel(context, node, settings) {
 
 /* The name and size of a community, as far as its disc has room for them. */
 function fitLines(context, node) {
+  if (node.size < 14) return [];
   const { name } = data.communities[node.community];
-  const [title, words] = name.split(/: (.*)/);
   const size = node.label.slice(name.length + 1);
-  const room = 2 * node.size + 12;
-  const fits = (lines) => lines.every((line) => context.measureText(line).width <= room);
-  return [[title, words, size].filter(Boolean), [title, size], [`${title.split(", ")[0]} …`, size], [size]].find(fits) ?? [];
+  if (node.size < 30) return [size];
+  const [title, words] = name.split(/: (.*)/);
+  return [title, words, size].filter(Boolean).map((line) => cutText(context, line, 2 * node.size - 8));
+}
+
+function cutText(context, text, room) {
+  if (context.measureText(text).width <= room) return text;
+  let cut = text;
+  while (cut && context.measureText(`${cut}…`).width > room) cut = cut.slice(0, -1);
+  return `${cut}…`;
 }
 
 function redraw() {
@@ -498,7 +511,7 @@ function startRenderer() {
       itemSizesReference: data.grouped ? "positions" : "screen",
       zoomToSizeRatioFunction: data.grouped ? (ratio) => ratio : Math.sqrt,
       labelFont: "system-ui, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif",
-      stagePadding: 50,
+      stagePadding: data.grouped ? 20 : 50,
       labelSize: 12,
       labelDensity: 0.7,
       labelGridCellSize: 110,
