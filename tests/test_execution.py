@@ -78,8 +78,9 @@ def guess_price(article: str):
 class Model:
     """Plays all roles of dialogues with one request: `said` by the user, which leads to the call, which is reported."""
 
-    def __init__(self, tool, arguments, said):
+    def __init__(self, tool, arguments, said, patterns=("single",), tries=1):
         self.tool, self.arguments, self.said = tool, arguments, said
+        self.patterns, self.tries = list(patterns), tries
         self.simulated = []
 
     def __call__(self, body):
@@ -91,11 +92,13 @@ class Model:
             begins = not any(message["role"] == "assistant" for message in messages)
             return {"value": {"settled": not begins, "ends": not begins, "text": self.said if begins else ""}}
         if role == "tool":
-            self.simulated.append(json.loads(messages[-1]["content"])["call"])
+            self.simulated.append(json.loads(messages[-1]["content"].splitlines()[0])["call"])
             return {"value": {"failed": True, "error": "Simulated.", "result": None}}
         if messages[-1]["role"] == "user":
             return {"content": "", "tool_calls": [call(self.tool, self.arguments)]}
         result = json.loads(messages[-1]["content"])
+        if "error" in result and sum(message["role"] == "tool" for message in messages) < self.tries:
+            return {"content": "", "tool_calls": [call(self.tool, self.arguments)]}
         if "error" in result:
             return {"content": f"That did not work: {result['error']}"}
         told = ", ".join(f"{name} {value}" for name, value in result.items())
@@ -103,7 +106,7 @@ class Model:
 
     def _plan(self, messages):
         if len(messages) > 2:
-            request = {"intent": self.said, "patterns": ["single"], "tools": [self.tool], "depends_on": []}
+            request = {"intent": self.said, "patterns": self.patterns, "tools": [self.tool], "depends_on": []}
             known = [{"what": name, "value": str(value)} for name, value in self.arguments.items()]
             return {"requests": [{**request, "known": known, "withheld": []}]}
         listed = [json.loads(line)["name"] for line in messages[0]["content"].splitlines() if line.startswith("{")]
@@ -227,6 +230,17 @@ def test_plan_that_wants_an_error_gets_a_simulated_one(shelves):
     told, answered = worked.aside.memory
     assert json.loads(told["content"]) == {"call": "count_pieces", "arguments": {"article": "hat"}}
     assert json.loads(answered["content"])["result"] == worked.content
+
+
+def test_planned_error_is_simulated_and_the_second_try_is_real(shelves):
+    patterns = ["single", "tool_error"]
+    model = Model(ASKED.tool, ASKED.arguments, ASKED.said, patterns, tries=2)
+    record = play(model, "python:shelves", execute="read_only", patterns=patterns)
+    assert record.findings == ()
+    assert model.simulated == ["count_pieces"]
+    assert results(record) == [{"error": "Simulated."}, {"article": "lantern", "pieces": 119}]
+    assert shelves() == ["lantern"]
+    assert len(record.executed) == 1
 
 
 # Servers
