@@ -159,3 +159,16 @@ def test_twenty_dialogues_over_an_openapi_document():
     assert len(dialogues) == 20
     called = {name for dialogue in dialogues for request in dialogue.plan.requests for name in request.tools}
     assert len(called) >= 6
+
+
+def test_generate_says_what_the_catalog_lacks(tmp_path, capsys):
+    text = CLINIC.read_text(encoding="utf-8")
+    broken = "\npaths:\n  /broken:\n    get: {operationId: get_broken, parameters: [{$ref: 'http://other.example/p.json'}]}\n"
+    assert "\npaths:\n" in text
+    path = tmp_path / "clinic.yaml"
+    path.write_text(text.replace("\npaths:\n", broken, 1), encoding="utf-8")
+    options = ["--dialogues", "2", "--seed", "3", "--out", tmp_path / "run"]
+    code, _, err = run(capsys, "generate", "--catalog", path, *options)
+    assert code == 0
+    assert "tools left out of the catalog: 1; the first is " in err
+    assert "http://other.example/p.json" in err

@@ -185,6 +185,9 @@ def _play(open_run: Callable[[], "Run"], folder: Path, *, quiet: bool) -> None:
         except KeyboardInterrupt:
             typer.echo("toolflow: interrupted before the first dialogue; nothing was written", err=True)
             raise typer.Exit(130) from None
+    if (skipped := run.stage.catalog.skipped) and not quiet:
+        first = f"{skipped[0].name or skipped[0].where}: {skipped[0].reason}"
+        typer.echo(f"tools left out of the catalog: {len(skipped):,}; the first is {first}", err=True)
     try:
         signal = play_run(run, console, quiet=quiet)
     except BudgetExceeded as exc:
