@@ -4,7 +4,8 @@ Example of a line, shortened:
     {"id": "s7-000012", "messages": [{"role": "user", "content": "…"}, …], "tools": [{"type": "function", …}, …],
      "index": 12, "seed": 7, "patterns": ["sequential", "chitchat"], "plan": {…}, …}
 
-`read_dialogues` reads such files and any other JSON Lines with `messages` and `tools` as OpenAI or TRL has them.
+`open_dialogues` reads a run's folder, such a file, and any other JSON Lines with `messages` and `tools` as OpenAI or
+TRL has them.
 """
 
 import json
@@ -28,14 +29,21 @@ from toolflow_graph.settings import DialogueSettings
 from toolflow_graph.types import JSON, DialoguePlan, DialogueRecord, Finding, Provenance
 
 __all__ = [
+    "ACCEPTED",
+    "MANIFEST",
+    "REJECTED",
     "StoredDialogue",
     "dialogue_id",
     "encode_record",
     "is_accepted",
+    "open_dialogues",
     "read_dialogues",
     "record_of",
     "replace_file",
 ]
+
+ACCEPTED, REJECTED, MANIFEST = "dialogues.jsonl", "rejected.jsonl", "manifest.json"
+"""Files of a run's folder."""
 
 _OURS = {"id", "index", "seed", "patterns"}
 
@@ -108,6 +116,15 @@ def encode_record(record: DialogueRecord) -> bytes:
     """Return the record's line: fields in the order of the type, UTF-8 unescaped, always the same bytes."""
     line = json.dumps(record.model_dump(mode="json"), ensure_ascii=False, allow_nan=False)
     return line.encode("utf-8") + b"\n"
+
+
+def open_dialogues(source: Path, *, rejected: bool = False) -> Iterator[StoredDialogue]:
+    """Yield the dialogues of a run's folder, its accepted or its rejected ones, or those of a file in OpenAI format.
+
+    In the files of a run a last line that was left unfinished is overlooked. Raises `DatasetError` as `read_dialogues`.
+    """
+    path = source / (REJECTED if rejected else ACCEPTED) if source.is_dir() else source
+    return read_dialogues(path, torn="skip" if (path.parent / MANIFEST).exists() else "error")
 
 
 def read_dialogues(path: Path, *, torn: Literal["error", "skip"] = "error") -> Iterator[StoredDialogue]:

@@ -21,17 +21,16 @@ def export(
     out: Annotated[Path, typer.Option("--out", "-o", help="File to write, JSON Lines.")],
 ) -> None:
     """Write dialogues as a trainer reads them, one row each; rejected ones stay out."""
-    from toolflow_graph.dataset import read_dialogues, replace_file  # noqa: PLC0415
+    from toolflow_graph.dataset import ACCEPTED, open_dialogues, replace_file  # noqa: PLC0415
     from toolflow_graph.errors import DatasetError  # noqa: PLC0415
     from toolflow_graph.export import export_dialogues  # noqa: PLC0415
 
-    file = source / "dialogues.jsonl" if source.is_dir() else source
+    file = source / ACCEPTED if source.is_dir() else source
     rows = 0
 
     def lines() -> "Iterator[bytes]":
         nonlocal rows
-        dialogues = read_dialogues(file, torn="skip" if source.is_dir() else "error")
-        for row in export_dialogues(dialogues, target):
+        for row in export_dialogues(open_dialogues(source), target):
             rows += 1
             yield json.dumps(row, ensure_ascii=False).encode("utf-8") + b"\n"
 

@@ -176,7 +176,7 @@ def _play(open_run: Callable[[], "Run"], folder: Path, *, quiet: bool) -> None:
 
     from toolflow_graph.cli.progress import play_run  # noqa: PLC0415
     from toolflow_graph.cli.summary import print_summary  # noqa: PLC0415
-    from toolflow_graph.runner.manifest import MANIFEST  # noqa: PLC0415
+    from toolflow_graph.dataset import MANIFEST  # noqa: PLC0415
 
     console = Console(stderr=True)
     with console.status("Reading the catalog and building the Tool Graph …") if not quiet else nullcontext():

@@ -12,10 +12,9 @@ from rich.text import Text
 
 from toolflow_graph.cli.costs import draw_costs, tell_costs
 from toolflow_graph.cli.transcript import draw_dialogue
-from toolflow_graph.dataset import read_dialogues
+from toolflow_graph.dataset import ACCEPTED, MANIFEST, REJECTED, read_dialogues
 from toolflow_graph.runner import Manifest
-from toolflow_graph.runner.folder import ACCEPTED, CHECKPOINTS, REJECTED
-from toolflow_graph.runner.manifest import MANIFEST
+from toolflow_graph.runner.folder import CHECKPOINTS
 from toolflow_graph.runner.spending import SPENDING
 from toolflow_graph.types import DialogueRecord
 

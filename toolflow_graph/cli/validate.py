@@ -29,13 +29,13 @@ def validate(
 
     Works on the files of a run and on any other data in OpenAI (or TRL) format.
     """
-    from toolflow_graph.dataset import read_dialogues  # noqa: PLC0415
+    from toolflow_graph.dataset import open_dialogues  # noqa: PLC0415
 
     severities: Counter[str] = Counter()
     dialogues = faulty = 0
     for path in paths:
         source = _find_source(path, catalog)
-        for dialogue in read_dialogues(source.path, torn="skip" if source.ours else "error"):
+        for dialogue in open_dialogues(source.path):
             dialogues += 1
             findings = _check(dialogue, source)
             faulty += bool(findings)
@@ -53,26 +53,24 @@ def validate(
 
 
 class _Source(NamedTuple):
-    """A file to check; `returns` are the return schemas of its tools, as far as they are known.
+    """A file or folder to check; `returns` are the return schemas of its tools, as far as they are known.
 
     Those of `guessed` tools were filled in: a real tool need not keep to them.
     """
 
     path: Path
     returns: "Mapping[str, JSON] | None"
-    ours: bool
     guessed: frozenset[str] = frozenset()
 
 
 def _find_source(path: Path, catalog: str | None) -> _Source:
     from toolflow_graph.agents.search_tools import SEARCH_TOOLS  # noqa: PLC0415
     from toolflow_graph.catalog import load_catalog  # noqa: PLC0415
+    from toolflow_graph.dataset import MANIFEST  # noqa: PLC0415
     from toolflow_graph.errors import RunError  # noqa: PLC0415
-    from toolflow_graph.runner.folder import ACCEPTED  # noqa: PLC0415
-    from toolflow_graph.runner.manifest import MANIFEST, fingerprint_catalog, read_manifest  # noqa: PLC0415
+    from toolflow_graph.runner.manifest import fingerprint_catalog, read_manifest  # noqa: PLC0415
 
     folder = path if path.is_dir() else path.parent
-    file = path / ACCEPTED if path.is_dir() else path
     ours = path.is_dir() or (folder / MANIFEST).exists()
     if catalog is not None:
         loaded = load_catalog(catalog)
@@ -85,10 +83,10 @@ def _find_source(path: Path, catalog: str | None) -> _Source:
                 "--catalog, or copy the file out of the folder to check it without return schemas"
             )
     else:
-        return _Source(file, None, ours)
+        return _Source(path, None)
     tools = [*loaded.tools.values(), SEARCH_TOOLS]
     guessed = frozenset(tool.name for tool in tools if "returns" in tool.inferred)
-    return _Source(file, {tool.name: tool.returns for tool in tools}, ours, guessed)
+    return _Source(path, {tool.name: tool.returns for tool in tools}, guessed)
 
 
 def _check(dialogue: "StoredDialogue", source: _Source) -> "list[Finding]":

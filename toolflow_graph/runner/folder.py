@@ -11,15 +11,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
-from toolflow_graph.dataset import encode_record, is_accepted, replace_file
+from toolflow_graph.dataset import ACCEPTED, MANIFEST, REJECTED, encode_record, is_accepted, replace_file
 from toolflow_graph.errors import DatasetError, RunError
-from toolflow_graph.runner.manifest import MANIFEST, Counts
+from toolflow_graph.runner.manifest import Counts
 from toolflow_graph.runner.spending import SPENDING
 from toolflow_graph.types import JSON, DialogueRecord
 
-__all__ = ["ACCEPTED", "CHECKPOINTS", "REJECTED", "LineFile", "RunFolder", "blame_disk"]
+__all__ = ["CHECKPOINTS", "LineFile", "RunFolder", "blame_disk"]
 
-ACCEPTED, REJECTED, CHECKPOINTS, _LOCK = "dialogues.jsonl", "rejected.jsonl", "checkpoints.sqlite", ".lock"
+CHECKPOINTS, _LOCK = "checkpoints.sqlite", ".lock"
 
 _SYNC_EVERY = 1.0
 """Seconds between two fsyncs; a killed process loses nothing of what it wrote, a power cut at most so much."""

@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from toolflow_graph.catalog.reading import Catalog
-from toolflow_graph.dataset import replace_file
+from toolflow_graph.dataset import MANIFEST, replace_file
 from toolflow_graph.dialogue.stage import Stage
 from toolflow_graph.errors import RunError
 from toolflow_graph.models.settings import CHANGEABLE
@@ -21,8 +21,6 @@ from toolflow_graph.settings import RunSettings
 from toolflow_graph.types import JSON, Record, Tool
 
 __all__ = ["CatalogNote", "Counts", "Manifest", "fingerprint_catalog", "fingerprint_settings", "now", "read_manifest"]
-
-MANIFEST = "manifest.json"
 
 _PACKAGES = (
     "toolflow-graph",

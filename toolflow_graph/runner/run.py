@@ -13,7 +13,7 @@ from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
 
 from toolflow_graph.catalog.sources import is_live
-from toolflow_graph.dataset import is_accepted
+from toolflow_graph.dataset import REJECTED, is_accepted
 from toolflow_graph.dialogue.graph import build_graph
 from toolflow_graph.dialogue.stage import Stage, load_stage
 from toolflow_graph.errors import ModelError, RunError, SettingsError
@@ -22,7 +22,7 @@ from toolflow_graph.models.ledger import Account, charge_to
 from toolflow_graph.models.settings import ModelSettings, change_models
 from toolflow_graph.runner.checkpoints import open_checkpoints
 from toolflow_graph.runner.costs import Costs, sum_costs
-from toolflow_graph.runner.folder import CHECKPOINTS, REJECTED, RunFolder, blame_disk
+from toolflow_graph.runner.folder import CHECKPOINTS, RunFolder, blame_disk
 from toolflow_graph.runner.manifest import (
     Counts,
     Manifest,
