@@ -1,6 +1,7 @@
 """What an evaluation says: measures with their intervals, distributions, and the dialogues that did worst."""
 
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -76,3 +77,20 @@ class Evaluation(Record):
             if measure.key == key:
                 return measure
         raise KeyError(key)
+
+    def with_measures(
+        self, measures: Iterable[Measure], *, worst: Mapping[str, tuple[Example, ...]] | None = None, **settings: Any
+    ) -> "Evaluation":
+        """Return the evaluation with further measures, such as a judge's, and what they depend on.
+
+        A measure takes the place of one with the same key.
+        """
+        added = {measure.key: measure for measure in measures}
+        kept = [added.pop(measure.key, measure) for measure in self.measures]
+        return self.model_copy(
+            update={
+                "measures": (*kept, *added.values()),
+                "worst": {**self.worst, **(worst or {})},
+                "settings": {**self.settings, **settings},
+            }
+        )
