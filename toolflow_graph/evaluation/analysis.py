@@ -53,7 +53,7 @@ class EvaluationSettings(Record):
     """
 
     seed: int = 0
-    sample: int = 300
+    sample: int = 200
     near_duplicates: float = 0.8
 
 
@@ -194,7 +194,7 @@ def _measure_words(corpus: Corpus, groups: "NDArray[np.int64]") -> list[Figure]:
     return [
         figure("h", "H, entropy of the words", estimate_entropy(corpus, groups), "bits"),
         *(
-            figure(f"d{n}", f"D-{n}, distinct {n}-grams", estimate_distinct(corpus, n, groups), "share")
+            figure(f"d{n}", f"D-{n}, distinct {n}-grams", estimate_distinct(corpus, n, groups), "ratio")
             for n in (1, 2, 3)
         ),
     ]

@@ -17,8 +17,9 @@ class Measure(Record):
     """One figure about a set of dialogues.
 
     `value` is None where it was not measured; `note` then says why. `low` and `high` bound the 95 % confidence interval
-    of a bootstrap over dialogues, where there is one. `unit` is "share" (0 to 1), "count", "bits", "points" (of a
-    scale that `note` names) and the like; `better` is the direction in which data gets better, None where neither is.
+    over dialogues (bootstrap or jackknife), where there is one. `unit` is "share" (0 to 1), "ratio" (the same, but not
+    of dialogues or turns), "count", "bits", "points" (of a scale that `note` names) and the like; `better` is the
+    direction in which data gets better, None where neither is.
     """
 
     key: str

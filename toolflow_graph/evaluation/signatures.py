@@ -1,7 +1,7 @@
 """Signatures of failed synthesis: tools without a common matter, plans run through, trivial and overlong dialogues."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from toolflow_graph.evaluation.chains import is_telling, key_of
 from toolflow_graph.evaluation.digest import CallDigest, DialogueDigest
 from toolflow_graph.evaluation.figures import Figure, list_worst, shorten
 from toolflow_graph.evaluation.results import Example
+from toolflow_graph.validation.dialogue import SEARCH
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,6 +23,7 @@ Signature = tuple[Figure, tuple[Example, ...]]
 
 _WORD = re.compile(r"[^\W_]{4,}")
 _PHATIC = 3
+_GENERIC = frozenset("id name query q text type limit page offset sort order lang language format key value".split())
 _FAR_OUT = 3.0
 
 
@@ -34,25 +36,29 @@ def measure_signatures(dialogues: Sequence[DialogueDigest]) -> Iterator[Signatur
 
 
 def _measure_context(dialogues: Sequence[DialogueDigest]) -> Iterator[Signature]:
-    several = [len({call.name for call in d.calls}) > 1 for d in dialogues]
+    names = [{call.name for call in d.calls} - {SEARCH} for d in dialogues]
+    several = [len(called) > 1 for called in names]
     stray = [find_stray_tools(d) if many else [] for d, many in zip(dialogues, several, strict=True)]
-    used = [len({call.name for call in d.calls}) if many else 0 for d, many in zip(dialogues, several, strict=True)]
-    apart = [bool(many) and len(found) == number for many, found, number in zip(several, stray, used, strict=True)]
+    used = [len(called) if many else 0 for called, many in zip(names, several, strict=True)]
+    apart = [
+        many and len(found) == len(called) and not _share_parameter(d, called)
+        for d, called, many, found in zip(dialogues, names, several, stray, strict=True)
+    ]
     missing = "" if any(several) else "not measured: no dialogue calls two different tools"
 
-    def tell(dialogue: DialogueDigest, names: Sequence[str]) -> str:
-        return f"{', '.join(names)} share nothing with the rest: {_tell_calls(dialogue)}"
+    def tell(dialogue: DialogueDigest, alone: Sequence[str]) -> str:
+        return f"alone: {', '.join(alone)}; calls: {_tell_calls(dialogue)}"
 
     examples = [
-        _example(d, tell(d, names), len(names) / number)
-        for d, names, number in zip(dialogues, stray, used, strict=True)
-        if names
+        _example(d, tell(d, found), len(found) / number)
+        for d, found, number in zip(dialogues, stray, used, strict=True)
+        if found
     ]
     label = "called tools that share no value with another"
     note = missing or "in dialogues that call two or more tools"
-    source = Ratio.of([len(names) for names in stray], used) if any(several) else None
+    source = Ratio.of([len(found) for found in stray], used) if any(several) else None
     yield _figure("stray_tools", label, source, note), list_worst(examples)
-    label = "dialogues in which no two tools share a value"
+    label = "dialogues in which no two tools share a value or a parameter"
     whole = [_example(d, _tell_calls(d), len(d.calls)) for d, alone in zip(dialogues, apart, strict=True) if alone]
     source = Ratio.of(apart, several) if any(several) else None
     yield _figure("unrelated_tools", label, source, missing or "of those that call two or more"), list_worst(whole)
@@ -63,13 +69,21 @@ def find_stray_tools(dialogue: DialogueDigest) -> list[str]:
 
     Two tools are joined when a call of the one has an argument value, or a word of four letters in one, that a call of
     the other has too, or that an earlier result of the other returned. Flags and numbers under 100 join nothing.
+    The search for tools is no tool here.
     """
     joined: set[str] = set()
-    traits = [(call, _list_passed(call), _list_returned(call)) for call in dialogue.calls]
+    calls = [call for call in dialogue.calls if call.name != SEARCH]
+    traits = [(call, _list_passed(call), _list_returned(call)) for call in calls]
     for (one, passed, returned), (other, taken, _) in combinations(traits, 2):  # the one is earlier
         if one.name != other.name and (passed & taken or (one.message < other.message and returned & taken)):
             joined.update((one.name, other.name))
-    return [name for name in dict.fromkeys(call.name for call in dialogue.calls) if name not in joined]
+    return [name for name in dict.fromkeys(call.name for call in calls) if name not in joined]
+
+
+def _share_parameter(dialogue: DialogueDigest, names: Collection[str]) -> bool:
+    """Say whether two of these tools have a parameter of one name, unless any tool might have it."""
+    listed = [set(tool.parameters) - _GENERIC for tool in dialogue.tools if tool.name in names]
+    return any(one & other for one, other in combinations(listed, 2))
 
 
 def _list_passed(call: CallDigest) -> set[object]:

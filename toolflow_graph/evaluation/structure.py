@@ -13,12 +13,13 @@ from toolflow_graph.evaluation.bootstrap import Ratio
 from toolflow_graph.evaluation.digest import DialogueDigest, Round
 from toolflow_graph.evaluation.figures import Figure
 from toolflow_graph.evaluation.results import Bin, Distribution
+from toolflow_graph.settings import RunSettings, assign_patterns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from tokenizers import Tokenizer
 
-__all__ = ["TOKENIZER", "count_tokens", "describe_structure", "load_tokenizer", "measure_structure"]
+__all__ = ["TOKENIZER", "count_quota", "count_tokens", "describe_structure", "load_tokenizer", "measure_structure"]
 
 TOKENIZER = "WordPiece of all-MiniLM-L6-v2 (30,522 lower-cased pieces)"
 """What tokens are, whatever encoder is chosen: counts of different evaluations can be compared."""
@@ -84,6 +85,17 @@ def measure_structure(dialogues: Sequence[DialogueDigest], tokens: "NDArray[np.i
         "the assistant asks and calls nothing",
     )
     yield figure("tools_offered", "tools offered per dialogue", Ratio.of([len(d.tools) for d in dialogues]))
+
+
+def count_quota(settings: RunSettings) -> dict[str, float] | None:
+    """Return the number of dialogues that a run's settings want of each pattern; None where nothing is planned."""
+    if not settings.with_plan:
+        return None
+    if settings.patterns:
+        return dict.fromkeys(map(str, settings.patterns), float(settings.dialogues))
+    assigned = assign_patterns(settings.mix, settings.dialogues, settings.seed)
+    due = Counter(str(pattern) for patterns in assigned for pattern in set(patterns))
+    return {pattern: float(count) for pattern, count in sorted(due.items())}
 
 
 def asks(part: Round) -> bool:
