@@ -203,7 +203,8 @@ def _show_progress(lines: int | None) -> "Iterator[Progress]":
     from toolflow_graph.cli.progress import RateColumn  # noqa: PLC0415
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), RateColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         tasks: dict[str, Any] = {}
 
         def report(what: str, done: int, total: int | None) -> None:
