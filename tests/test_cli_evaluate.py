@@ -115,7 +115,7 @@ def test_missing_file_is_one_line(toolflow, tmp_path):
     ("arguments", "code", "said"),
     [
         (("--base-url", "http://127.0.0.1:1/v1"), 2, "name it by --nli-model"),
-        (("--nli-model", "no/such/folder"), 1, "cannot be loaded"),
+        pytest.param(("--nli-model", "no/such/folder"), 1, "cannot be loaded", marks=pytest.mark.slow),
         (("--encoder", "/no/such/encoder"), 1, "encoder"),
         (("--ss-sample", "-1"), 2, "--ss-sample"),
         (("--catalog", "no_such.json"), 1, "no_such.json"),

@@ -392,6 +392,7 @@ def tiny_nli(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow  # imports transformers' models
 def test_entailment_by_a_cross_encoder(tiny_nli, ours):
     import torch  # noqa: PLC0415
     from transformers import AutoModelForSequenceClassification, AutoTokenizer  # noqa: PLC0415
@@ -414,6 +415,7 @@ def test_entailment_by_a_cross_encoder(tiny_nli, ours):
     assert f"by cross-encoder {tiny_nli}" in found["enr"].note
 
 
+@pytest.mark.slow  # imports transformers' models
 def test_only_an_nli_model_measures_entailment(tiny_nli, tmp_path):
     config = json.loads((tiny_nli / "config.json").read_text())
     for path in tiny_nli.iterdir():
