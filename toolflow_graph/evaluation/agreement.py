@@ -204,7 +204,7 @@ def _compare_with_models(ratings: Iterable[Rating], verdicts: Sequence[Verdict],
     weights = draw_weights(len(names), seed)
     count = len({rating.rater for rating in ratings})
     raters = "the rater" if count == 1 else f"mean of {count} raters"
-    found = []
+    found: list[Agreement] = []
     for model, scores in judged.items():
         parts, items = {}, {}
         for dimension in DIMENSIONS:

@@ -34,6 +34,7 @@ __all__ = [
     "encode_line",
     "fingerprint_dialogue",
     "parse_line",
+    "read_clicks",
     "read_judgements",
 ]
 
@@ -74,7 +75,10 @@ class Verdict(Record):
 
 
 class Rating(Record):
-    """One click: a person's score of a dialogue in one dimension; None takes back what they gave before."""
+    """One click: a person's score of a dialogue in one dimension; None takes back what they gave before.
+
+    `undo` says that the line restores what held before the click before it.
+    """
 
     rater: str
     dialogue: str
@@ -82,6 +86,7 @@ class Rating(Record):
     dimension: Dimension
     score: Points | None
     at: str = ""
+    undo: bool = False
 
 
 class Comparison(Record):
@@ -96,6 +101,7 @@ class Comparison(Record):
     dimension: Dimension
     choice: Choice | None
     at: str = ""
+    undo: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,6 +135,16 @@ def parse_line(raw: bytes) -> JSON:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+def read_clicks(path: Path) -> list[Rating | Comparison]:
+    """Return all clicks of a file of ratings, in order; raises `DatasetError` also where it holds anything else."""
+    clicks = []
+    for record in _read_file(path):
+        if isinstance(record, Verdict):
+            raise DatasetError(f"{path}: holds a model's verdicts, not people's ratings; name another file by --out")
+        clicks.append(record)
+    return clicks
 
 
 def read_judgements(paths: Iterable[Path]) -> Judgements:
