@@ -18,7 +18,10 @@ _PATIENCE = 60.0
 
 
 class Page:
-    """One page of a browser, of a file or of an http address; `problems` are its errors, warnings and refused requests, `requests` what it asked for."""
+    """One page of a browser, from a file or an http address.
+
+    `problems` are its errors, warnings and refused requests, `requests` what it asked for.
+    """
 
     def __init__(self, path, *, width=1400, height=900, dark=False, fragment=""):
         self._profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)

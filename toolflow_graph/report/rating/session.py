@@ -74,7 +74,7 @@ def open_session(
     items = list({item.key: item for item in items}.values())
     if not items:
         raise DatasetError("there is nothing to rate: no dialogue" + (", or only equal ones" if compares else ""))
-    random.Random(f"rate:{seed}:{rater}").shuffle(items)
+    _make_rng("rate", seed, rater).shuffle(items)
     return Session(rater, out, items)
 
 
@@ -91,9 +91,13 @@ def _pair_up(
 
 def _place_pair(pair: tuple[StoredDialogue, StoredDialogue], rater: str, seed: int) -> Item:
     names = tuple(map(fingerprint_dialogue, pair))
-    if random.Random(f"sides:{seed}:{rater}:{'/'.join(sorted(names))}").random() < 0.5:
+    if _make_rng("sides", seed, rater, *sorted(names)).random() < 0.5:
         return Item(pair, names)
     return Item(pair[::-1], names[::-1], first_left=False)
+
+
+def _make_rng(*parts: object) -> random.Random:
+    return random.Random(repr(parts))  # `repr` also of a name with bytes in it that are no UTF-8
 
 
 class Session:
