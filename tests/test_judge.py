@@ -237,10 +237,14 @@ async def test_committee_counts_only_dialogues_that_all_have_judged(dialogues):
 async def test_measures_have_intervals_spread_and_worst(dialogues):
     with Endpoint(make_judge(by_name)) as endpoint:
         judged = summarise_judgement(await judge(dialogues, endpoint))
+        twice = summarise_judgement(await judge(dialogues * 2, endpoint))
+        alike = summarise_judgement(await judge(dialogues[4:] * 6, endpoint))
     nat = judged.measures[0]
     assert (nat.key, nat.family, nat.unit, nat.better) == ("nat", "judge", "points", "higher")
-    assert nat.value == pytest.approx(20 / 6)
-    assert 1 <= nat.low < nat.value < nat.high <= 5
+    assert nat.value == twice.measures[0].value == pytest.approx(20 / 6)
+    assert (nat.low, nat.high) == (None, None)  # of six dialogues
+    assert 1 <= twice.measures[0].low < nat.value < twice.measures[0].high <= 5
+    assert (alike.measures[0].value, alike.measures[0].low) == (5, None)  # no resample can differ
     assert [(b.label, b.count) for b in judged.distributions[0].bins] == [
         ("1", 1),
         ("2", 1),

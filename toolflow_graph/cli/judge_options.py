@@ -25,7 +25,6 @@ __all__ = [
     "JudgeOutOption",
     "JudgePricesOption",
     "JudgeSampleOption",
-    "JudgeSeedOption",
     "add_judgement",
 ]
 
@@ -42,9 +41,6 @@ JudgeOption = Annotated[
 ]
 JudgeSampleOption = Annotated[
     int, typer.Option("--judge-sample", min=0, help="Dialogues that are judged; 0 for all.", rich_help_panel=_PANEL)
-]
-JudgeSeedOption = Annotated[
-    int, typer.Option("--judge-seed", help="Of the sample and of all orders.", rich_help_panel=_PANEL)
 ]
 JudgeCacheOption = Annotated[
     Path | None,

@@ -46,7 +46,7 @@ class Judgement:
 
     `drawn` dialogues of `offered` were put before each of `models`; `verdicts` are in the order of the file, then of
     the models. `asked` counts the verdicts that were asked for, the others came from the cache; `usage` is what the
-    asking took, of all that the client did so far when one was given.
+    asking took.
     """
 
     models: tuple[str, ...]
@@ -118,6 +118,7 @@ async def judge_dialogues(
     usage = Usage()
     if missing:
         client = open_client() if open_client else ChatClient(settings)
+        before = client.ledger.total
 
         def keep(question: _Question, answer: Mapping[Dimension, Score] | str) -> None:
             nonlocal done
@@ -134,7 +135,7 @@ async def judge_dialogues(
             await _answer_all(missing, client, keep)
         finally:
             await client.aclose()
-        usage = client.ledger.total
+        usage = _subtract(client.ledger.total, before)
     return Judgement(
         models=models,
         offered=offered,
@@ -149,6 +150,10 @@ async def judge_dialogues(
         asked=len(missing),
         usage=usage,
     )
+
+
+def _subtract(usage: Usage, before: Usage) -> Usage:
+    return Usage(**{name: getattr(usage, name) - getattr(before, name) for name in Usage.model_fields})
 
 
 def draw_dialogues(

@@ -32,10 +32,7 @@ def summarise_judgement(judgement: Judgement) -> Judged:
 
     A dialogue counts when every model of the committee gave a verdict of it; its score is their median.
     """
-    groups: dict[tuple[int, str], list[Verdict]] = {}
-    for verdict in judgement.verdicts:
-        groups.setdefault((verdict.line, verdict.fingerprint), []).append(verdict)
-    judged = [group for group in groups.values() if len(group) == len(judgement.models)]
+    judged = [group for group in _group(judgement.verdicts) if len(group) == len(judgement.models)]
     note = _describe(judgement, len(judged))
     scores = {dimension: [_score(group, dimension) for group in judged] for dimension in DIMENSIONS}
     measures = [_measure_mean(dimension, scores[dimension], note, judgement.seed) for dimension in DIMENSIONS]
@@ -63,6 +60,19 @@ def summarise_judgement(judgement: Judgement) -> Judged:
     )
     worst = {_key(dimension): _pick_worst(judged, dimension) for dimension in DIMENSIONS}
     return Judged(tuple(measures), spread, {key: examples for key, examples in worst.items() if examples})
+
+
+def _group(verdicts: Sequence[Verdict]) -> list[list[Verdict]]:
+    """Return the verdicts of each dialogue; they stand together, and each model has one at most."""
+    groups: list[list[Verdict]] = []
+    for verdict in verdicts:
+        last = groups[-1] if groups else []
+        same = last and (last[0].line, last[0].fingerprint) == (verdict.line, verdict.fingerprint)
+        if same and verdict.model not in {other.model for other in last}:
+            last.append(verdict)
+        else:
+            groups.append([verdict])
+    return groups
 
 
 def _key(dimension: Dimension) -> str:

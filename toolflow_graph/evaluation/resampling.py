@@ -9,9 +9,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["RESAMPLES", "bound", "draw_weights"]
+__all__ = ["FEWEST", "RESAMPLES", "bound", "draw_weights"]
 
 RESAMPLES = 2000
+FEWEST = 10
+"""Dialogues below which an interval would say more than is known."""
 
 
 def draw_weights(count: int, seed: int = 0, resamples: int = RESAMPLES) -> "NDArray[np.float64]":
@@ -25,15 +27,16 @@ def draw_weights(count: int, seed: int = 0, resamples: int = RESAMPLES) -> "NDAr
 def bound(
     statistic: "Callable[[NDArray[np.float64]], NDArray[np.float64]]", weights: "NDArray[np.float64]"
 ) -> tuple[float, float] | None:
-    """Return the 95 % percentile interval of a statistic; None below two dialogues, or where it is mostly undefined.
+    """Return the 95 % percentile interval of a statistic, or None where resamples cannot tell it.
 
+    They cannot of fewer than ten dialogues, where the statistic is mostly undefined, or where all give the same value.
     The statistic maps weights of shape (resamples, count) to one value each, NaN where it is not defined.
     """
-    if weights.shape[1] < 2:
+    if weights.shape[1] < FEWEST:
         return None
     values = statistic(weights)
     values = values[np.isfinite(values)]
-    if len(values) * 2 < len(weights):
+    if len(values) * 2 < len(weights) or np.ptp(values) < 1e-12:
         return None
     low, high = np.quantile(values, (0.025, 0.975))
     return float(low), float(high)
