@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from toolflow_graph.cli.catalog import catalog_app
 from toolflow_graph.cli.doctor import doctor
+from toolflow_graph.cli.evaluate import evaluate_app
 from toolflow_graph.cli.export import export
 from toolflow_graph.cli.generate import generate
 from toolflow_graph.cli.graph import graph_app
@@ -33,7 +34,7 @@ class _InOrder(TyperGroup):
         return sorted(self.commands, key=_ORDER.index)
 
 
-_ORDER = ["catalog", "graph", "sample", "generate", "validate", "export", "doctor"]
+_ORDER = ["catalog", "graph", "sample", "generate", "validate", "export", "evaluate", "doctor"]
 
 app = typer.Typer(
     name="toolflow",
@@ -67,6 +68,7 @@ app.command()(sample)
 app.command()(generate)
 app.command()(validate)
 app.command()(export)
+app.add_typer(evaluate_app, name="evaluate")
 app.command()(doctor)
 
 
