@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from urllib.parse import urlsplit
 
 import pytest
@@ -353,6 +354,26 @@ def test_rating_by_keyboard(dialogues, out, dark):
     first = open_session("ada", out, dialogues)
     assert first.values(0) == {"NAT": 4, "COH": 3, "HELP": 2, "ACC": 1}
     assert first.values(1) == {"COH": 2}
+
+
+@needs_browser
+@pytest.mark.slow
+def test_keys_that_come_faster_than_saving(dialogues, out):
+    session = open_session("ada", out, dialogues)
+    save = session._save
+
+    def save_slowly(*args, **more):
+        time.sleep(0.3)
+        save(*args, **more)
+
+    session._save = save_slowly
+    with RatingServer(session) as server, Page(server.url) as page:
+        page.wait(SHOWN)
+        for key in [*"4325", "Enter"]:
+            page.press(key)
+        page.wait("document.getElementById('count').textContent === '2 of 6'")
+        assert page.problems == []
+    assert session.values(0) == {"NAT": 4, "COH": 3, "HELP": 2, "ACC": 5}
 
 
 @needs_browser

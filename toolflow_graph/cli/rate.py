@@ -124,36 +124,34 @@ def agreement(
 
 
 def _print(found: "Sequence[Agreement]") -> None:
-    from rich.console import Console  # noqa: PLC0415
-    from rich.markup import escape  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-
     from toolflow_graph.evaluation.ratings import DIMENSIONS  # noqa: PLC0415
 
-    console = Console()
+    columns = (*DIMENSIONS, None)
     groups: dict[tuple[str, str], dict[tuple[str, str], dict[str | None, Agreement]]] = {}
     for figure in found:
         rows = groups.setdefault((figure.of, figure.statistic), {})
         rows.setdefault((figure.one, figure.other), {})[figure.dimension] = figure
     for (of, statistic), rows in groups.items():
-        kind = "" if of == "scores" else ", of comparisons"
-        table = Table(title=f"{statistic[0].upper()}{statistic[1:]}{kind}", title_justify="left", box=None)
-        table.add_column("between")
-        table.add_column("n", justify="right")
-        for name in (*DIMENSIONS, "mean"):
-            table.add_column(name, justify="right")
+        title = f"{statistic[0].upper()}{statistic[1:]}" + ("" if of == "scores" else ", of comparisons")
+        heads = "".join(f"{name or 'mean':>{_WIDTH}}" for name in columns)
+        typer.secho(f"{title:<{_INDENT}}{heads}", bold=True)
         for (one, other), figures in rows.items():
-            between = f"{one} and {other}" if other else one
             most = max(figure.items for figure in figures.values())
-            table.add_row(
-                escape(between), f"{most:,}", *(_write(figures.get(dimension)) for dimension in (*DIMENSIONS, None))
-            )
-        console.print(table)
-        console.print()
+            typer.echo(f"{one} and {other} ({most:,})" if other else f"{one} ({most:,})")
+            shown = [_write(figures.get(dimension)) for dimension in columns]
+            for line in zip(*shown, strict=True):
+                if any(line):
+                    typer.echo(" " * _INDENT + "".join(f"{cell:>{_WIDTH}}" for cell in line))
+        typer.echo("")
+    typer.echo("In brackets: how many were judged by both. Second line: 95 % interval of a bootstrap over them.")
 
 
-def _write(figure: "Agreement | None") -> str:
+_INDENT, _WIDTH = 15, 13
+
+
+def _write(figure: "Agreement | None") -> tuple[str, str]:
+    """Return value and interval."""
     if figure is None or figure.value is None:
-        return "-"
-    interval = "" if figure.low is None else f" {figure.low:.2f}..{figure.high:.2f}"
-    return f"{figure.value:.2f}{interval}"
+        return "-", ""
+    interval = "" if figure.low is None else f"{figure.low:.2f}..{figure.high:.2f}"
+    return f"{figure.value:.2f}", interval

@@ -100,7 +100,7 @@ async function show(place) {
   const item = await ask(`item/${place}`);
   if (item === null || turn !== state.turn) return;
   state.place = place;
-  state.item = item;
+  state.item = { ...item, pending: new Map() }; // clicks that are on their way
   state.active = firstOpen();
   const sides = data.compares ? ["Left", "Right"] : [""];
   element("dialogues").replaceChildren(...item.dialogues.map((dialogue, number) => drawDialogue(dialogue, sides[number])));
@@ -145,27 +145,38 @@ function update() {
 
 /* What is done */
 
+/* The next key is for the next dimension at once, however long saving takes; a value is shown when it is saved. */
 async function rate(number, value) {
   const { key } = data.dimensions[number];
-  const item = state.item;
-  const wanted = item.values[key] === value ? null : value;
-  const place = state.place;
-  const answer = await send("rate", { place, dimension: key, value: wanted });
-  if (answer === null) return;
-  if (wanted === null) delete item.values[key];
-  else item.values[key] = wanted;
-  state.done[place] = data.dimensions.every((dimension) => item.values[dimension.key] !== undefined);
-  pulse();
-  if (item !== state.item) return;
-  state.active = wanted === null ? number : nextOpen(number);
+  const { item, place } = state;
+  const wanted = latest(item, key) === value ? undefined : value;
+  item.pending.set(key, { wanted, times: (item.pending.get(key)?.times ?? 0) + 1 });
+  state.active = wanted === undefined ? number : nextOpen(number);
   update();
+  const answer = await send("rate", { place, dimension: key, value: wanted ?? null });
+  const pending = item.pending.get(key);
+  if (pending.times === 1) item.pending.delete(key);
+  else pending.times -= 1;
+  if (answer === null) {
+    if (item === state.item) state.active = number;
+  } else {
+    if (wanted === undefined) delete item.values[key];
+    else item.values[key] = wanted;
+    state.done[place] = data.dimensions.every((dimension) => item.values[dimension.key] !== undefined);
+    pulse();
+  }
+  if (state.item !== null) update();
+}
+
+function latest(item, key) {
+  return item.pending.has(key) ? item.pending.get(key).wanted : item.values[key];
 }
 
 function nextOpen(number) {
   const count = data.dimensions.length;
   for (let step = 1; step < count; step += 1) {
     const next = (number + step) % count;
-    if (state.item.values[data.dimensions[next].key] === undefined) return next;
+    if (latest(state.item, data.dimensions[next].key) === undefined) return next;
   }
   return number;
 }
@@ -187,7 +198,8 @@ function pulse(text = "Saved") {
   requestAnimationFrame(() => requestAnimationFrame(() => saved.classList.remove("shown")));
 }
 
-function goOn() {
+async function goOn() {
+  await queue; // clicks that are on their way count
   if (!isRated()) return step(1);
   const all = state.done.length;
   for (let ahead = 1; ahead <= all; ahead += 1) {
