@@ -140,6 +140,8 @@ async def test_unusable_cache(dialogues, tmp_path, monkeypatch, caplog):
     with Endpoint(make_judge(by_name)) as endpoint:
         with pytest.raises(DatasetError, match="cannot be used as cache of verdicts"):
             await judge(dialogues, endpoint, cache=VerdictCache(tmp_path))
+        with pytest.raises(DatasetError, match="something else than verdicts"):
+            await judge(dialogues, endpoint, cache=VerdictCache(dialogues[0].path))
         (tmp_path / "file").write_text("")
         monkeypatch.setenv("TOOLFLOW_CACHE_DIR", str(tmp_path / "file"))
         assert len((await judge(dialogues, endpoint, cache=VerdictCache())).verdicts) == 6

@@ -54,7 +54,7 @@ class VerdictCache:
         """Return the scores of those keys that are present and intact."""
         wanted = set(keys)
         found: dict[str, Mapping[Dimension, Score]] = {}
-        damaged = 0
+        damaged = intact = 0
         try:
             with self.path.open("rb") as file:
                 for raw in file:
@@ -63,12 +63,15 @@ class VerdictCache:
                     except (ValueError, ValidationError, RecursionError):
                         damaged += bool(raw.strip())
                     else:
+                        intact += 1
                         if entry.key in wanted:
                             found[entry.key] = entry.scores
         except FileNotFoundError:
             return {}
         except OSError as exc:
             self._fail(exc)
+        if damaged and not intact and self._own:
+            raise DatasetError(f"{self.path}: holds something else than verdicts; name another file by --judge-cache")
         if damaged:
             _log.warning("%s: %d damaged lines are overlooked; their verdicts are asked for again", self.path, damaged)
         return found
