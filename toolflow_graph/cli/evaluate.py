@@ -144,6 +144,8 @@ def measure(
                 )
             )
     failure = None
+    if judge_out is not None and judge_out.resolve() in {path.resolve() for path in paths}:
+        raise typer.BadParameter("is a file that is being evaluated", param_hint="'--judge-out'")
     if judge is not None:
         options = JudgeOptions(
             judge, judge_sample, seed, judge_cache, judge_out, base_url, key_env, max_cost, max_tokens, prices
