@@ -18,7 +18,10 @@ _PATIENCE = 60.0
 
 
 class Page:
-    """One page of a browser; `problems` are its errors, warnings and refused requests, `requests` what it asked for."""
+    """One page of a browser, from a file or an http address.
+
+    `problems` are its errors, warnings and refused requests, `requests` what it asked for.
+    """
 
     def __init__(self, path, *, width=1400, height=900, dark=False, fragment=""):
         self._profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
@@ -38,7 +41,8 @@ class Page:
         self._call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._call("Emulation.setEmulatedMedia", features=[scheme])
-        self._call("Page.navigate", url=Path(path).resolve().as_uri() + (f"#{fragment}" if fragment else ""))
+        address = str(path) if str(path).startswith("http://") else Path(path).resolve().as_uri()
+        self._call("Page.navigate", url=address + (f"#{fragment}" if fragment else ""))
         self.wait("document.readyState === 'complete'")
 
     def __enter__(self):
