@@ -36,7 +36,7 @@ def import_catalog(
         typer.Argument(
             metavar="SOURCE…",
             help="Files or folders of OpenAPI, Swagger, OpenAI tools, ToolBench, BFCL or xLAM, JSON or YAML; "
-            "mcp:COMMAND or mcp:URL; python:MODULE[:FUNCTION].",
+            "mcp:COMMAND or 'mcp:URL --header …'; python:MODULE[:FUNCTION].",
         ),
     ],
     out: OutOption,
