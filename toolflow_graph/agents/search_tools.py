@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from langchain_core.messages import AnyMessage, ToolMessage
 
 from toolflow_graph.types import JSON, Tool
+from toolflow_graph.values.naming import split_words
 
 __all__ = ["SEARCH_TOOLS", "document_tools", "found_tools", "phrase_queries"]
 
@@ -58,7 +59,7 @@ def phrase_queries(tool: Tool) -> tuple[str, ...]:
     clause = _AFTERWARDS.sub("", sentence.split(",")[0].split(":")[0].strip())
     relation = None if _ASKS.match(clause) else _RELATION.search(clause)
     vague = clause[: relation.start()] if relation and " " in clause[: relation.start()] else clause
-    full = f"{tool.name.replace('_', ' ')}: {sentence}"
+    full = f"{' '.join(split_words(tool.name))}: {sentence}"
     return tuple(dict.fromkeys(text for text in (vague, clause, full) if text))
 
 

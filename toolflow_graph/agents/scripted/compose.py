@@ -254,7 +254,7 @@ class Composer:
     def _search(self, tool: Tool) -> None:
         """Search until the search finds the tool: one that was too vague is made again with more words."""
         queries = phrase_queries(tool)
-        first = 0 if len(queries) == 1 or self.rng.random() < _VAGUE else 1
+        first = 0 if self.rng.random() < _VAGUE else max(0, len(queries) - 2)  # the last one says all
         for query in queries[first:]:
             self._call([self._new_call(None, {"query": query})])
             if self.brief.find_tools is not None and tool.name in self.brief.find_tools(query):
