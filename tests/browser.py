@@ -1,4 +1,7 @@
-"""Headless Chromium, driven over its own pipe; nothing but the standard library and the browser."""
+"""Headless Chromium, driven over its own pipe; nothing but pytest, the standard library and the browser.
+
+Where TOOLFLOW_REQUIRE_BROWSER is set, as in CI, tests that need a browser fail without one instead of being skipped.
+"""
 
 import base64
 import fcntl
@@ -11,10 +14,16 @@ import tempfile
 import time
 from pathlib import Path
 
-__all__ = ["BROWSER", "Page"]
+import pytest
+
+__all__ = ["BROWSER", "Page", "needs_browser"]
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 _PATIENCE = 60.0
+
+if BROWSER is None and os.environ.get("TOOLFLOW_REQUIRE_BROWSER"):
+    raise RuntimeError("TOOLFLOW_REQUIRE_BROWSER is set and no Chromium is on PATH: install `chromium`")
+needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium found; install `chromium` to run this")
 
 
 class Page:
