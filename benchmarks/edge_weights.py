@@ -81,11 +81,7 @@ def rank_by_cosine(tool_graph: ToolGraph, consumer: int) -> "NDArray[np.float64]
 
 def rank_by_weight(tool_graph: ToolGraph, consumer: int) -> "NDArray[np.float64]":
     """Return what feeding adds to the weight of the edge from each producer."""
-    weights, incidence = tool_graph.weights, tool_graph.weights.incidence
-    near = gather(incidence.similar.indptr, incidence.takes.of(consumer))[0]
-    owned, place = gather(incidence.gives.owners.indptr, incidence.similar.indices[near])
-    shares = weights.fed[near][place]
-    return np.bincount(incidence.gives.owners.indices[owned], shares, minlength=len(tool_graph))
+    return tool_graph.weights.weigh_producers(consumer)
 
 
 def judge(
