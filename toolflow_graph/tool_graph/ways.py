@@ -7,15 +7,15 @@ their product.
 
 import random
 from bisect import bisect_right
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from toolflow_graph.tool_graph.incidence import gather
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from scipy.sparse import csr_array
 
 __all__ = ["Way"]
 
@@ -40,6 +40,13 @@ class Way:
         self._starts = _accumulate(start.data * _sum_rows(self._ends, near.indptr)[start.indices])
         self.shares = _sum_rows(self._starts, start.indptr)
 
+    def scale(self, factors: "NDArray[np.float64]") -> "Way":
+        """Return the way with the weight of each edge multiplied by the factors of both its tools."""
+        start, end = self._start.copy(), self._end.copy()
+        start.data *= np.repeat(factors, np.diff(start.indptr))
+        end.data *= factors[end.indices]
+        return Way(start, self._near, end)
+
     def draw(self, tool: int, rng: random.Random) -> int:
         """Draw the tool at the other end of an edge, perhaps the same, in proportion to the weights of the edges."""
         node = self._start.indices[_pick(self._starts, self._start.indptr, tool, rng)]
@@ -53,7 +60,8 @@ class Way:
         along = self._start.data[first:last][place] * self._near.data[near]
         owned, pair = gather(self._end.indptr, self._near.indices[near])
         added = along[pair] * self._end.data[owned]
-        return np.bincount(self._end.indices[owned], added, minlength=self._start.shape[0])
+        weights = np.bincount(self._end.indices[owned], added, minlength=self._start.shape[0])
+        return weights.astype(np.float64)  # without any, they are counted in integers
 
     def spread(self, values: "NDArray[np.float64]") -> "NDArray[np.float64]":
         """Return, for each tool, the sum over its edges of weight times the value of the tool at the other end."""
@@ -63,23 +71,25 @@ class Way:
     def weigh_loops(self) -> "NDArray[np.float64]":
         """Return the weight of the edge of each tool to itself."""
         loops = np.zeros(self._start.shape[0])
-        back = self._end.T.tocsr()
+        back: Any = self._end.T.tocsr()
         for begin in range(0, len(loops), _TOOLS_AT_ONCE):
             part = slice(begin, begin + _TOOLS_AT_ONCE)
-            loops[part] = (self._start[part] @ self._near).multiply(back[part]).sum(axis=1)
+            along: Any = self._start[part] @ self._near
+            loops[part] = np.asarray(back[part].multiply(along).sum(axis=1))
         return loops
 
 
 def _pick(sums: "NDArray[np.float64]", indptr: "NDArray[np.integer]", row: int, rng: random.Random) -> int:
     """Draw an entry of a row, by running sums of what the entries count."""
-    first, last = indptr[row : row + 2].tolist()
-    low = sums[first]
-    target = low + rng.random() * (sums[last] - low)
+    first, last = int(indptr[row]), int(indptr[row + 1])
+    low = float(sums[first])
+    target = low + rng.random() * (float(sums[last]) - low)
     return min(bisect_right(sums, target, first + 1, last + 1), last) - 1
 
 
 def _sum_rows(sums: "NDArray[np.float64]", indptr: "NDArray[np.integer]") -> "NDArray[np.float64]":
-    return sums[indptr[1:]] - sums[indptr[:-1]]
+    summed: NDArray[np.float64] = sums[indptr[1:]] - sums[indptr[:-1]]
+    return summed
 
 
 def _accumulate(values: "NDArray[np.float64]") -> "NDArray[np.float64]":

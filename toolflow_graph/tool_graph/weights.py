@@ -10,10 +10,12 @@ about as much to the weight of a tool's edges however many tools it leads to. To
 since one more way to describe an `id` does not make it rare.
 
 Where one tool returns what the other takes (P-R), a pair counts the more, the more the tools have to do with each
-other: the `id` that `list_issues` returns is the `id` that `close_issue` takes. That is the cosine of the words of their
-names (see `list_topics`), plus a hundredth for tools that have none in common; times ten. A pair counts a fifth if the
-parameter is optional, and a fifth if the producer itself takes what it returns: it does not tell anything new. Where
-both take the same (P-P), tools of one domain count half, so that walks also leave it.
+other: the `id` that `list_issues` returns is the one that `close_issue` takes. That is the cosine of the words of their
+names (see `list_topics`), plus a fiftieth for tools that have none in common, times thirty. A pair counts a fifth if
+the parameter is optional, and a fifth if the producer itself takes what it returns: it does not tell anything new.
+Where both take the same (P-P), tools of one domain count a tenth, so that walks also leave it.
+
+At last each weight is divided by the fourth root of the sums of both tools, so that walks do not end up at a few tools.
 
 Weights are symmetric, and none is stored: steps are drawn, and weights added up, on slots and strings.
 """
@@ -29,7 +31,7 @@ from scipy.sparse import csr_array
 
 from toolflow_graph.tool_graph.incidence import Incidence, Side, gather, turn_around
 from toolflow_graph.tool_graph.kinds import AGREEMENT, KINDS
-from toolflow_graph.tool_graph.topics import list_topics
+from toolflow_graph.tool_graph.topics import join_by_topic, list_topics
 from toolflow_graph.tool_graph.ways import Way
 
 if TYPE_CHECKING:
@@ -41,24 +43,28 @@ if TYPE_CHECKING:
 
 __all__ = ["WeightedEdges"]
 
-_FEEDING = 10.0
-_APART = 0.01
+_FEEDING = 30.0
+_APART = 0.02
 """What tools count whose names have nothing in common, where the same name counts 1."""
 
 _LESSER = 0.2
-_SAME_DOMAIN = 0.5
+_SAME_DOMAIN = 0.1
+_EVENNESS = 0.25
+_SMALLEST = 1e-3
+"""Sums of a tool's weights below this part of the usual one count as this."""
+
+_NOISE = 1e-9
 _TRIALS = 64
 """Draws that may be refused before the weights of all neighbours are listed."""
 
 _SLOTS_AT_ONCE = 100_000
-_PAIRS_AT_ONCE = 2_000_000
 
 
 class WeightedEdges:
     """The edges of a Tool Graph with weights, on the slots that they come from.
 
     `incidence` is that of the plain graph with each string split by kind and use of its slots; its `similar` holds what
-    a pair of parameters adds to the weight of an edge.
+    a pair of parameters adds to the weight of an edge. `strengths` holds the sum of the weights of each tool's edges.
     """
 
     def __init__(self, incidence: Incidence, names: "Sequence[str]", domains: "Sequence[str]") -> None:
@@ -70,30 +76,41 @@ class WeightedEdges:
         feeding = csr_array((fed, similar.indices, similar.indptr), shape=similar.shape)
         needs, makes = _list_slots(takes), _list_slots(gives)
         takers, makers = _list_owners(takes), _list_owners(gives)
-        apart = feeding * _APART
-        close_needs, close, close_makes = _join_by_topic(takes, gives, feeding, list_topics(names, domains))
-        self._peers = Way(needs, similar, takers)
-        self._makers = Way(needs, apart, makers), Way(close_needs, close, close_makes.T.tocsr())
-        self._takers = Way(makes, apart, takers), Way(close_makes, close.T.tocsr(), close_needs.T.tocsr())
-        self._ways = (self._peers, *self._makers, *self._takers)
-        self._shares = np.stack([way.shares for way in self._ways], axis=1)
+        apart = csr_array((fed * _APART, similar.indices, similar.indptr), shape=similar.shape)
+        close_needs, close, close_makes = join_by_topic(takes, gives, feeding, list_topics(names, domains))
+        count = self.incidence.size
+        where = csr_array((np.ones(count), self._domains, np.arange(count + 1)), (count, count), np.float64)
+        own_needs, own, same_needs = join_by_topic(takes, takes, similar, where)
+        ways = (
+            Way(needs, similar, takers),
+            Way(needs, apart, makers),
+            Way(close_needs, close, close_makes.T.tocsr()),
+            Way(makes, apart, takers),
+            Way(close_makes, close.T.tocsr(), close_needs.T.tocsr()),
+        )
+        self._set_ways(ways, Way(own_needs, own, same_needs.T.tocsr()))
+        sums = self.strengths
+        usual = np.median(sums[sums > _NOISE * sums.max()]) if sums.any() else 1.0
+        factors = np.maximum(sums / usual, _SMALLEST) ** -_EVENNESS
+        self._set_ways(tuple(way.scale(factors) for way in ways), self._colleagues.scale(factors))
+
+    def _set_ways(self, ways: tuple[Way, ...], colleagues: Way) -> None:
+        """Take the ways to peers, to makers (apart, close) and to takers, and the part of the first inside domains."""
+        self._ways, self._colleagues = ways, colleagues
+        self._peers, self._makers = ways[0], ways[1:3]
+        self._shares = np.stack([way.shares for way in ways], axis=1)
+        self._loops = sum((2 * way.weigh_loops() for way in self._makers), _SAME_DOMAIN * ways[0].weigh_loops())
+        self.strengths = np.maximum(self.spread(np.ones(self.incidence.size)), 0.0)
 
     @cached_property
     def components(self) -> "NDArray[np.int64]":
         """Number of the connected component of each tool."""
         return self.incidence.find_components()
 
-    @cached_property
-    def strengths(self) -> "NDArray[np.float64]":
-        """Sum of the weights of each tool's edges, tools of one domain in full."""
-        return np.maximum(self.spread(np.ones(self.incidence.size)), 0.0)
-
     def spread(self, values: "NDArray[np.float64]") -> "NDArray[np.float64]":
-        """Return, for each tool, the sum over its edges of weight times the value of the other tool.
-
-        That tools of one domain may count half is left out here.
-        """
-        return sum((way.spread(values) for way in self._ways), -self._loops * values)
+        """Return, for each tool, the sum over its edges of weight times the value of the other tool."""
+        spread = sum((way.spread(values) for way in self._ways), -self._loops * values)
+        return spread - (1 - _SAME_DOMAIN) * self._colleagues.spread(values)
 
     def weigh(self, tool: int) -> "NDArray[np.float64]":
         """Return the weights of the edges between one tool and every other."""
@@ -106,7 +123,7 @@ class WeightedEdges:
 
     def weigh_producers(self, tool: int) -> "NDArray[np.float64]":
         """Return the part of each weight that comes from what the other tool returns and this one takes."""
-        weights: NDArray[np.float64] = sum(way.weigh(tool) for way in self._makers)
+        weights = sum((way.weigh(tool) for way in self._makers), np.zeros(self.incidence.size))
         weights[tool] = 0.0
         return weights
 
@@ -141,12 +158,6 @@ class WeightedEdges:
             target -= share
         return tool
 
-    @cached_property
-    def _loops(self) -> "NDArray[np.float64]":
-        """The weight that each tool would have with itself."""
-        feeding: NDArray[np.float64] = sum(way.weigh_loops() for way in self._makers)
-        return self._peers.weigh_loops() + 2 * feeding
-
 
 def _list_slots(side: Side) -> "Matrix":
     """Return tools × nodes, 1 where a tool has a slot."""
@@ -158,49 +169,10 @@ def _list_owners(side: Side) -> "Matrix":
     return csr_array((np.ones(owners.nnz), owners.indices, owners.indptr), shape=owners.shape)
 
 
-def _join_by_topic(takes: Side, gives: Side, feeding: "Matrix", topics: "Matrix") -> "tuple[Matrix, Matrix, Matrix]":
-    """Split nodes once more, by the topics of their tools, and join what is similar and of the same topic.
-
-    Returns tools × nodes taken, nodes taken × nodes given, and tools × nodes given. Their product is what tools feed
-    each other, times the cosine of their topics.
-    """
-    given, taken = (np.diff(side.owners.indptr) > 0 for side in (gives, takes))
-    rows = np.repeat(np.arange(feeding.shape[0]), np.diff(feeding.indptr))
-    fed = np.zeros(feeding.shape[0], np.bool_)
-    feeds = fed.copy()
-    fed[rows[given[feeding.indices]]] = True
-    feeds[rows[taken[feeding.indices]]] = True
-    needs, needed = _split_by_topic(takes, fed, topics)
-    makes, made = _split_by_topic(gives, feeds, topics)
-    nodes, own = np.divmod(needed, topics.shape[1])
-    steps = np.cumsum(feeding.indptr[nodes + 1] - feeding.indptr[nodes]) // _PAIRS_AT_ONCE
-    parts = []
-    for part in np.split(np.arange(len(nodes)), np.flatnonzero(np.diff(steps)) + 1):
-        near, place = gather(feeding.indptr, nodes[part])
-        keys = feeding.indices[near].astype(np.int64) * topics.shape[1] + own[part][place]
-        found = np.minimum(np.searchsorted(made, keys), max(len(made) - 1, 0))
-        kept = np.flatnonzero(made[found] == keys) if len(made) else found[:0]
-        parts.append((feeding.data[near[kept]], part[place[kept]], found[kept]))
-    data, one, other = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    return needs, csr_array((data, (one, other)), shape=(len(needed), len(made))), makes
-
-
-def _split_by_topic(side: Side, useful: "NDArray[np.bool_]", topics: "Matrix") -> "tuple[Matrix, NDArray[np.int64]]":
-    """Return tools × (nodes by topic), and the numbers of these: node × number of topics + topic, in order."""
-    slots = np.flatnonzero(useful[side.strings])
-    tools = side.tools[slots]
-    entries, place = gather(topics.indptr, tools)
-    keys = side.strings[slots][place] * topics.shape[1] + topics.indices[entries]
-    nodes, columns = np.unique(keys, return_inverse=True)
-    sizes = np.bincount(tools[place], minlength=topics.shape[0])
-    starts = np.concatenate(([0], np.cumsum(sizes)))
-    return csr_array((topics.data[entries], columns, starts), shape=(topics.shape[0], len(nodes))), nodes
-
-
 def _measure_rarity(incidence: Incidence) -> "NDArray[np.float64]":
     """Return the rarity of each string: the inverse document frequency, spread over its tools and those near."""
     standing = np.diff((incidence.takes.owners + incidence.gives.owners).tocsr().indptr).astype(np.float64)
-    many = np.clip(incidence.similar @ standing, 1, incidence.size)
+    many = np.clip(np.asarray(incidence.similar @ standing), 1, incidence.size)
     rarity: NDArray[np.float64] = np.log((incidence.size + 1) / many) / np.sqrt(many)
     return rarity
 
