@@ -65,8 +65,8 @@ class Way:
 
     def spread(self, values: "NDArray[np.float64]") -> "NDArray[np.float64]":
         """Return, for each tool, the sum over its edges of weight times the value of the tool at the other end."""
-        spread: NDArray[np.float64] = self._start @ (self._near @ (self._end @ values))
-        return spread
+        spread: Any = self._start @ (self._near @ (self._end @ values))
+        return np.asarray(spread, np.float64)
 
     def weigh_loops(self) -> "NDArray[np.float64]":
         """Return the weight of the edge of each tool to itself."""
