@@ -65,8 +65,8 @@ def export_dialogues(
 ) -> Iterator[JSON]:
     """Yield the rows of a format: one per dialogue, but for `trl` and `preference`, where it may be any number.
 
-    Left out, and counted in the tally by reason, are rejected dialogues, those in which no turn of the assistant is left
-    to train on, and those that the format cannot express.
+    Left out, and counted in the tally by reason, are rejected dialogues, those in which no turn of the assistant is
+    left to train on, and those that the format cannot express.
     """
     counted = Tally() if tally is None else tally
     for example in make_examples(dialogues, counted):
