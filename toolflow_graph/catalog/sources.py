@@ -13,7 +13,7 @@ from toolflow_graph.catalog.reading import Catalog, Reading
 from toolflow_graph.errors import CatalogError
 from toolflow_graph.resources import find_resource
 
-__all__ = ["is_live", "load_catalog", "read_source", "read_sources"]
+__all__ = ["is_live", "load_catalog", "read_parsed", "read_source", "read_sources"]
 
 _LIVE = ("mcp", "python")
 """Prefixes of sources that are no files: `mcp:ADDRESS` is read by `read_tools(address)` of `catalog.mcp`, and so on."""
@@ -88,7 +88,14 @@ def _read_live(source: str, names: Names, reading: Reading) -> None:
 
 
 def _read_file(path: Path, names: Names, reading: Reading, *, strict: bool) -> None:
-    document = read_document(path)
+    read_parsed(read_document(path), path, names, reading, strict=strict)
+
+
+def read_parsed(document: Any, path: Path, names: Names, reading: Reading, *, strict: bool = False) -> None:
+    """Add the tools of a document that was read from a file already to a reading.
+
+    Raises `CatalogError` when nothing in it looks like a tool or, if it is `strict`, anything in it is not valid.
+    """
     form = detect_form(document)
     if form is None and not strict:
         raise CatalogError("nothing in it looks like a tool")
