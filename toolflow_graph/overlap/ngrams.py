@@ -113,7 +113,7 @@ class NGramIndex:
     def _pair(names: "NDArray[np.int64]", step: int) -> "NDArray[np.int64]":
         """Return one number for each pair of names `step` apart, -1 where one of the two is missing."""
         pairs = np.full(len(names), _NOWHERE, np.int64)
-        first, second = names[: len(names) - step], names[step:]
+        first, second = names[: max(len(names) - step, 0)], names[step:]
         both = (first >= 0) & (second >= 0)
         pairs[: len(both)][both] = (first[both] << 31) | second[both]
         return pairs
