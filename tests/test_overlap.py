@@ -347,9 +347,10 @@ def test_leaks_are_no_error_unless_wanted(capsys, benchmark, leaky, options, cod
     assert run(capsys, leaky, "--against", benchmark, "--ngrams-only", *options)[0] == code
 
 
-def test_json(capsys, benchmark, leaky):
-    code, out, _ = run(capsys, leaky, "--against", benchmark, "--ngrams-only", "--json")
-    found = Overlap.model_validate_json(out)
+def test_json(capsys, tmp_path, benchmark, leaky):
+    out = tmp_path / "found" / "overlap.json"
+    code, *_ = run(capsys, leaky, "--against", benchmark, "--ngrams-only", "--json", out)
+    found = Overlap.model_validate_json(out.read_bytes())
     assert (code, found.leaking_dialogues, found.leaking_lines) == (0, 2, {str(leaky): (2, 3)})
 
 
@@ -395,6 +396,7 @@ def test_catalog_alone(capsys, tmp_path, benchmark):
         (["{leaky}"], 2, "--against"),
         (["{leaky}", "--against", "{leaky}", "--ngrams-only", "--drop", "{leaky}"], 1, "is a file that is being read"),
         (["{leaky}", "{leaky}x", "--against", "bfcl", "--drop", "one.jsonl"], 1, "is one file, and 2 are read"),
+        (["{leaky}", "--against", "{leaky}", "--ngrams-only", "--json", "{leaky}"], 1, "is a file that is being read"),
         (["missing.jsonl", "--against", "{leaky}", "--ngrams-only"], 1, "missing.jsonl: cannot be read"),
     ],
 )

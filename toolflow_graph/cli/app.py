@@ -9,6 +9,7 @@ from typing import Annotated, Any, cast
 import typer
 from typer.core import TyperGroup
 
+from toolflow_graph.cli.ablate import ablate
 from toolflow_graph.cli.catalog import catalog_app
 from toolflow_graph.cli.doctor import doctor
 from toolflow_graph.cli.evaluate import evaluate_app
@@ -35,7 +36,7 @@ class _InOrder(TyperGroup):
         return sorted(self.commands, key=_ORDER.index)
 
 
-_ORDER = ["catalog", "graph", "sample", "generate", "validate", "export", "evaluate", "overlap", "doctor"]
+_ORDER = ["catalog", "graph", "sample", "generate", "validate", "export", "evaluate", "ablate", "overlap", "doctor"]
 
 app = typer.Typer(
     name="toolflow",
@@ -70,6 +71,7 @@ app.command()(generate)
 app.command()(validate)
 app.command()(export)
 app.add_typer(evaluate_app, name="evaluate")
+app.command()(ablate)
 app.command()(overlap)
 app.command()(doctor)
 

@@ -47,7 +47,7 @@ def overlap(
     encoder: EncoderOption = None,
     backend: BackendOption = None,
     fail: Annotated[bool, typer.Option("--fail", help="Exit code 1 when something leaks.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    json_out: Annotated[Path | None, typer.Option("--json", help="Write everything to this file, as JSON.")] = None,
 ) -> None:
     """Find tools and messages that also stand in a benchmark, by the two tests of the ToolFlow paper.
 
@@ -82,13 +82,13 @@ def overlap(
         )
     if drop is not None:
         write_clean(result, targets, seen)
-    if json:
-        typer.echo(result.model_dump_json(indent=2))
-    else:
-        _print_overlap(Console(highlight=False), result)
+    _print_overlap(Console(highlight=False), result)
     if drop is not None:
         kept = result.dialogues - result.leaking_dialogues
-        typer.echo(f"{kept:,} of {_count(result.dialogues, 'dialogue')} written to {drop}", err=json)
+        typer.echo(f"{kept:,} of {_count(result.dialogues, 'dialogue')} written to {drop}")
+    if json_out is not None:
+        _write(result, json_out, files)
+        typer.echo(f"written to {json_out}")
     if fail and result.leaks:
         raise typer.Exit(1)
 
@@ -111,6 +111,19 @@ def _show_progress() -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: status.update(f"Encoding {done:,} of {total:,} texts (kept for the next time) …")
 
 
+def _write(result: "Overlap", out: Path, files: list[Path]) -> None:
+    from toolflow_graph.dataset import replace_file  # noqa: PLC0415
+    from toolflow_graph.errors import DatasetError  # noqa: PLC0415
+
+    if out.resolve() in {path.resolve() for path in files}:
+        raise DatasetError(f"{str(out)!r} is a file that is being read; name another one")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(out, [result.model_dump_json(indent=1).encode("utf-8", "backslashreplace"), b"\n"])
+    except OSError as exc:
+        raise DatasetError(f"{out}: cannot be written: {exc.strerror or exc}") from exc
+
+
 def _print_overlap(console: "Console", result: "Overlap") -> None:
     size = f"{_count(result.benchmark_tools, 'tool')} and {_count(result.benchmark_texts, 'text')}"
     console.print(f"Against {', '.join(result.benchmarks)}: {size}", markup=False, soft_wrap=True)
@@ -119,7 +132,7 @@ def _print_overlap(console: "Console", result: "Overlap") -> None:
     console.print(_make_table(result))
     _print_matches(console, "Leaks", result.leaks[:_LISTED])
     if len(result.leaks) > _LISTED:
-        console.print(f"  … and {len(result.leaks) - _LISTED:,} more; --json lists all", style="dim")
+        console.print(f"  … and {len(result.leaks) - _LISTED:,} more; --json FILE lists all", style="dim")
     _print_matches(console, "Closest of what does not leak", result.closest)
     console.print(_explain(result), style="dim", markup=False)
 
