@@ -5,7 +5,7 @@ A tool leaks when over a tenth of its JSON's tokens are contaminated, or when it
 benchmark's texts. A dialogue leaks when one of its tools or messages does.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -119,16 +119,16 @@ def _rank(match: Match) -> tuple[bool, float, str]:
     return match.kind != "tool", -max(match.contaminated, match.cosine or 0.0), match.name
 
 
-def _find_closest(clean: list[Match]) -> Iterable[Match]:
+def _find_closest(clean: list[Match]) -> Iterator[Match]:
+    """Yield the tool and the message with the largest share, and those with the largest cosine, each once."""
     for kind in ("tool", "message"):
         own = [match for match in clean if match.kind == kind]
-        found = (
-            [max(own, key=lambda match: match.contaminated), max(own, key=lambda match: match.cosine or 0.0)]
-            if own
-            else []
-        )
-        for match in dict.fromkeys(match.model_dump_json() for match in found if match.contaminated or match.cosine):
-            yield Match.model_validate_json(match)
+        shared = max(own, key=lambda match: match.contaminated, default=None)
+        near = max(own, key=lambda match: match.cosine or 0.0, default=None)
+        if shared is not None and shared.contaminated:
+            yield shared
+        if near is not None and near.cosine and not (near is shared and shared.contaminated):
+            yield near
 
 
 def _test_ngrams(benchmark: Benchmark, units: list[_Unit], matches: list[Match]) -> None:
