@@ -85,8 +85,9 @@ _PAPER = (
 """The paper's figures; `scale` brings ours, which are shares, to its percents."""
 
 _SCRIPTED: Mapping[Part, str] = {
-    "graph": "every word is of the grammar: shows which tools come together, not how people would talk of them",
-    "plan": "holds by construction: without a plan the scripted user's requests are drawn apart from one another",
+    "graph": "all words are the grammar's, so this shows which tools come together, not how people talk of them",
+    "plan": "without a plan the scripted user's requests are drawn apart from one another, over the same tools. A plan "
+    "links them by values (see dialogues with a chain), which neither embeddings nor entailment are made to see",
 }
 
 
@@ -167,7 +168,7 @@ def _contrast(
     )
 
 
-_UNMEASURED = "not measured: takes a judge (toolflow evaluate)"
+_UNMEASURED = "not measured: takes a judge"
 
 
 def _find_measure(evaluation: Evaluation, key: str) -> Measure | None:

@@ -9,10 +9,22 @@ from toolflow_graph.evaluation.rendering import format_interval, format_value
 
 __all__ = ["ARM_KEYS", "CONTRAST_HEADINGS", "list_caveats", "render_ablation", "write_arms", "write_contrasts"]
 
-ARM_KEYS = ("dialogues", "turns_per_dialogue", "calls_per_dialogue", "h", "d3", "near_duplicates", "ss", "enr", "coh")
+ARM_KEYS = (
+    "dialogues",
+    "turns_per_dialogue",
+    "calls_per_dialogue",
+    "h",
+    "d3",
+    "ss",
+    "enr",
+    "coh",
+    "sequential_dialogues",
+    "unrelated_tools",
+    "tool_coverage",
+)
 """Measures of the short table of arms, as far as there are such."""
 
-CONTRAST_HEADINGS = ("measure", "part", "paper", "paper, Δ", "here", "here, Δ [95 %]", "beyond chance")
+CONTRAST_HEADINGS = ("measure", "part", "paper", "Δ", "here", "Δ [95 %]", "beyond chance")
 
 
 def write_contrasts(ablation: Ablation) -> list[list[str]]:
@@ -38,7 +50,8 @@ def write_arms(ablation: Ablation) -> tuple[list[str], list[list[str]]]:
 
 def list_caveats(contrasts: Sequence[Contrast]) -> list[str]:
     """Return what the figures cannot show and why some are missing, each once."""
-    told = [f"{contrast.key.upper()}: {contrast.note}" for contrast in contrasts if contrast.full is None]
+    told = [f"{contrast.label}: {contrast.note}." for contrast in contrasts if contrast.full is None]
+    told += [f"{contrast.label}, Δ: {contrast.note}." for contrast in contrasts if contrast.value and contrast.note]
     for part in ("graph", "plan"):
         caveats = {contrast.caveat for contrast in contrasts if contrast.part == part and contrast.caveat}
         told += [f"The {part}, played by rules: {caveat}." for caveat in sorted(caveats)]

@@ -175,25 +175,30 @@ def _write(found: "Ablation", out: Path) -> None:
 
 
 def _print(console: "Console", found: "Ablation") -> None:
+    from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
     from toolflow_graph.ablation.rendering import (  # noqa: PLC0415
-        CONTRAST_HEADINGS,
         list_caveats,
         write_arms,
         write_contrasts,
     )
 
+    contrasts = Table(title="What a part adds: without it → with it", title_justify="left")
+    for heading in ("", "adds", "paper", "here", "beyond chance"):
+        contrasts.add_column(heading, justify="left" if heading in ("", "adds") else "right")
+    for label, part, paper, paper_added, here, added, verdict in write_contrasts(found):
+        below = [
+            f"{there}\n{delta}" if delta != "–" else there for there, delta in ((paper, paper_added), (here, added))
+        ]
+        contrasts.add_row(label.split(",")[0], part, *(escape(cell) for cell in below), verdict, end_section=True)
+    console.print(contrasts)
     headings, rows = write_arms(found)
-    for title, columns, cells in (
-        ("What a part adds: without it → with it", list(CONTRAST_HEADINGS), write_contrasts(found)),
-        ("Arms", headings, [[cell.replace(" [", "\n[") for cell in row] for row in rows]),
-    ):
-        table = Table(title=title, title_justify="left")
-        for place, heading in enumerate(columns):
-            table.add_column(heading, justify="left" if place == 0 else "right")
-        for row in cells:
-            table.add_row(*(cell.replace("[", r"\[") for cell in row))
-        console.print(table)
+    arms = Table(title="Arms [95 % interval]", title_justify="left")
+    for place, heading in enumerate(headings):
+        arms.add_column(heading, justify="right" if place else "left")
+    for row in rows:
+        arms.add_row(*(escape(cell.replace(" [", "\n[")) for cell in row))
+    console.print(arms)
     for caveat in list_caveats(found.contrasts):
         console.print(caveat, style="dim", markup=False)
