@@ -180,3 +180,16 @@ def test_method_is_not_a_setting_of_it(tmp_path, capsys):
     path.write_text('method = "no-plan"')
     assert ablate("--settings", path, "--out", tmp_path / "out") == 2
     assert "the arms are all methods" in capsys.readouterr().err
+
+
+def test_arm_that_falls_short_is_measured_all_the_same(tmp_path, capsys):
+    tools = Path(copy_catalog(tmp_path / "tools")) / "weather.json"
+    settings = tmp_path / "settings.json"
+    mix = [{"share": 2, "patterns": ["single"]}, {"share": 1, "patterns": ["topic_shift", "single"]}]
+    settings.write_text(json.dumps({"mix": mix, "tools": 3, "distractors": 0, "max_attempts": 1}), encoding="utf-8")
+    options = ["--dialogues", 6, "--catalog", tools, "--settings", settings, "--out", tmp_path / "out"]
+    assert ablate(*options) == 0
+    assert "4 of 6 dialogues were accepted" in capsys.readouterr().err  # one domain has no other to shift to
+    found = Ablation.model_validate_json((tmp_path / "out" / "ablation.json").read_bytes())
+    assert [one.dialogues for one in found.evaluations] == [4, 4, 6, 6]
+    assert next(one for one in found.contrasts if one.key == "h").beyond_chance is None  # too few to judge by

@@ -146,6 +146,11 @@ def _play(arm: "Arm", changes: Mapping[str, Any], *, quiet: bool) -> None:
         raise BudgetExceeded(f"arm {arm.method!r}: {exc}; give the same command with a higher {exc.option}") from exc
     except ModelError as exc:
         raise ModelError(f"arm {arm.method!r}: {exc}; the same command goes on") from exc
+    except RunError as exc:
+        if run.manifest.status != "complete":
+            raise
+        signal = None  # the arm falls short of what was wanted: that is a result too
+        console.print(f"{arm.method}: {exc}", style="yellow", markup=False, soft_wrap=True)
     finally:
         run.close()
     if signal is not None:
@@ -196,7 +201,7 @@ def _print(console: "Console", found: "Ablation") -> None:
     headings, rows = write_arms(found)
     arms = Table(title="Arms [95 % interval]", title_justify="left")
     for place, heading in enumerate(headings):
-        arms.add_column(heading, justify="right" if place else "left")
+        arms.add_column(heading, justify="right" if place else "left", overflow="fold")
     for row in rows:
         arms.add_row(*(escape(cell.replace(" [", "\n[")) for cell in row))
     console.print(arms)
