@@ -1,4 +1,7 @@
-"""Headless Chromium, driven over its own pipe; nothing but the standard library and the browser."""
+"""Headless Chromium, driven over its own pipe; nothing but pytest, the standard library and the browser.
+
+Where TOOLFLOW_REQUIRE_BROWSER is set, as in CI, tests that need a browser fail without one instead of being skipped.
+"""
 
 import base64
 import fcntl
@@ -11,14 +14,23 @@ import tempfile
 import time
 from pathlib import Path
 
-__all__ = ["BROWSER", "Page"]
+import pytest
+
+__all__ = ["BROWSER", "Page", "needs_browser"]
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 _PATIENCE = 60.0
 
+if BROWSER is None and os.environ.get("TOOLFLOW_REQUIRE_BROWSER"):
+    raise RuntimeError("TOOLFLOW_REQUIRE_BROWSER is set and no Chromium is on PATH: install `chromium`")
+needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium found; install `chromium` to run this")
+
 
 class Page:
-    """One page of a browser; `problems` are its errors, warnings and refused requests, `requests` what it asked for."""
+    """One page of a browser, from a file or an http address.
+
+    `problems` are its errors, warnings and refused requests, `requests` what it asked for.
+    """
 
     def __init__(self, path, *, width=1400, height=900, dark=False, fragment=""):
         self._profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
@@ -38,7 +50,8 @@ class Page:
         self._call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._call("Emulation.setEmulatedMedia", features=[scheme])
-        self._call("Page.navigate", url=Path(path).resolve().as_uri() + (f"#{fragment}" if fragment else ""))
+        address = str(path) if str(path).startswith("http://") else Path(path).resolve().as_uri()
+        self._call("Page.navigate", url=address + (f"#{fragment}" if fragment else ""))
         self.wait("document.readyState === 'complete'")
 
     def __enter__(self):

@@ -10,7 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 import toolflow_graph.encoder
-from browser import BROWSER, Page
+from browser import Page, needs_browser
 from toolflow_graph.cli.graph import graph_app
 from toolflow_graph.errors import CatalogError, ResourceError
 from toolflow_graph.report import graph_page, render_graph_page
@@ -22,7 +22,6 @@ HOSTILE = (
     "</script><img src=x onerror=document.title='broken'><!-- <script> ]]> & &amp; \" ' ` ${1} $title \u2028 \u2029"
     " \x00 \x07 \x1b[31m \x7f \u202e \ud800 </title></style>"
 )
-needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium found; install `chromium` to run this")
 
 
 class NumberedEncoder:

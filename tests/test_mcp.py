@@ -52,11 +52,14 @@ def is_alive(pid):
 
 
 @contextmanager
-def serve_web():
+def serve_web(script="web.py", *arguments):
+    """Serve over HTTP by a script that is given a port and the arguments; yield the address."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     process = subprocess.Popen(
-        [sys.executable, SERVERS / "web.py", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [sys.executable, SERVERS / script, str(port), *map(str, arguments)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
         deadline = time.monotonic() + 30

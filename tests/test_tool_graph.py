@@ -178,6 +178,15 @@ def weigh_slots(source, target, cosine, rarity, factor):
     )  # fmt: skip
 
 
+def list_reference_topics(tool, tools):
+    """Return how much each word of a tool's name counts, the squares adding up to 1."""
+    own = [other for other in tools if other.domain == tool.domain]
+    counts = {word: sum(word in other.name.split("_") for other in own) for word in tool.name.split("_")}
+    said = {word: math.log(len(own) / n) for word, n in counts.items() if 1 < n < len(own) and not word.isdigit()}
+    length = math.hypot(*said.values())
+    return {word: value / length for word, value in said.items()}
+
+
 def list_texts(schema):
     return {slot.text: slot for slot in reversed(list(iterate_slots(schema)))}
 
@@ -185,10 +194,14 @@ def list_texts(schema):
 @settings(max_examples=60, deadline=None)
 @given(tools=catalogs.filter(bool), data=st.data())
 def test_weights_equal_their_definition(tools, data):
-    domains = data.draw(st.lists(st.sampled_from("ab"), min_size=len(tools), max_size=len(tools)))
+    domains, names = (
+        data.draw(st.lists(st.sampled_from(choices), min_size=len(tools), max_size=len(tools)))
+        for choices in ("ab", ["issue", "order", "issue_order", "issue_event"])
+    )
     tools = [
         tool.model_copy(
             update={
+                "name": f"{words}_{tool.name.removeprefix('tool_')}",
                 "domain": domain,
                 "parameters": {
                     **tool.parameters,
@@ -196,39 +209,49 @@ def test_weights_equal_their_definition(tools, data):
                 },
             }
         )
-        for tool, domain in zip(tools, domains, strict=True)
+        for tool, domain, words in zip(tools, domains, names, strict=True)
     ]
     cosine = make_cosine(tools, ClusterEncoder())
     texts = [list_texts(tool.parameters) | list_texts(tool.returns) for tool in tools]
 
     def rarity(text):
-        standing = sum(text in own for own in texts)
-        return math.log((len(tools) + 1) / standing) / math.sqrt(standing)
+        standing = {other: sum(other in own for own in texts) for own in texts for other in own}
+        near = sum(n * cosine(text, other) for other, n in standing.items() if cosine(text, other) > 0.5)
+        many = min(max(near, 1), len(tools))
+        return math.log((len(tools) + 1) / many) / math.sqrt(many)
+
+    topics = [list_reference_topics(tool, tools) for tool in tools]
 
     def weigh_feeding(producer, consumer):
         takes = list_texts(producer.parameters)
+        one, other = (topics[tools.index(tool)] for tool in (producer, consumer))
+        kin = sum(one[word] * other.get(word, 0) for word in one) if producer.domain == consumer.domain else 0
 
         def factor(given, taken):
             optional = taken.path.split(".")[0] not in consumer.parameters["required"]
             echoed = any(cosine(given.text, text) > 0.5 for text in takes)
-            return 3 * (0.2 if optional else 1) * (0.2 if echoed else 1)
+            return 30 * (0.02 + kin) * (0.2 if optional else 1) * (0.2 if echoed else 1)
 
         return weigh_slots(list_texts(producer.returns), list_texts(consumer.parameters), cosine, rarity, factor)
 
-    def weigh(one, other, same):
+    def weigh(one, other):
+        same = 0.1 if one.domain == other.domain else 1
         shared = weigh_slots(list_texts(one.parameters), list_texts(other.parameters), cosine, rarity, lambda *_: same)
         return shared + weigh_feeding(one, other) + weigh_feeding(other, one)
 
     tool_graph = build_tool_graph(tools, ClusterEncoder(), 0.5, edges="weighted")
     weights = tool_graph.weights
-    whole = np.array([[weigh(a, b, 1) if a is not b else 0.0 for b in tools] for a in tools])
-    damped = np.array(
-        [[weigh(a, b, 0.5 if a.domain == b.domain else 1) if a is not b else 0.0 for b in tools] for a in tools]
-    )
-    assert np.allclose([weights.weigh(tool) for tool in range(len(tools))], damped)
+    whole = np.array([[weigh(a, b) if a is not b else 0.0 for b in tools] for a in tools])
+    sums = whole.sum(axis=1)
+    usual = np.median(sums[sums > 0]) if sums.any() else 1
+    factors = np.maximum(sums / usual, 1e-3) ** -0.25
+    whole *= np.outer(factors, factors)
+    assert np.allclose([weights.weigh(tool) for tool in range(len(tools))], whole)
     values = np.random.default_rng(0).random(len(tools))
     assert np.allclose(weights.spread(values), whole @ values)
     assert np.allclose(weights.strengths, whole.sum(axis=1))
+    feeding = [[weigh_feeding(a, b) if a is not b else 0.0 for a in tools] for b in tools] * np.outer(factors, factors)
+    assert np.allclose([weights.weigh_producers(tool) for tool in range(len(tools))], feeding)
     joined = nx.from_numpy_array(whole > 0)
     labels = weights.components
     assert {frozenset(np.flatnonzero(labels == label).tolist()) for label in labels} == {

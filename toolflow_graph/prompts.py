@@ -12,6 +12,9 @@ from toolflow_graph.resources import find_resource
 
 __all__ = ["BUNDLED", "Prompts"]
 
+_JUDGING = frozenset({"nli"})
+"""Prompts that evaluate dialogues and make none: a run can be resumed when they have changed."""
+
 
 @dataclass(frozen=True)
 class Prompts:
@@ -63,8 +66,8 @@ class Prompts:
         return _read(find_resource("prompts") / f"{name}.md", 0)
 
     def fingerprint(self) -> str:
-        """Return the hash of all prompts as they are in effect."""
-        names = sorted(path.stem for path in find_resource("prompts").glob("*.md"))
+        """Return the hash of all prompts, as they are in effect, on which dialogues depend."""
+        names = sorted({path.stem for path in find_resource("prompts").glob("*.md")} - _JUDGING)
         return sha256(repr([(name, self.variants(name)) for name in names]).encode()).hexdigest()
 
 

@@ -88,6 +88,7 @@ class Annotations(Record):
 
     read_only: bool | None = None
     destructive: bool | None = None
+    idempotent: bool | None = None
     deprecated: bool = False
 
 

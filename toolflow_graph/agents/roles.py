@@ -122,6 +122,7 @@ class Brief:
 
     `others` are tools of the catalog that are neither drawn nor offered: a request for which no tool fits is
     modelled on one of them. `distractors` are offered but not needed. Where nothing is `planned`, no patterns are due.
+    `find_tools` names the catalog's tools for a text, as the search for tools will.
     """
 
     index: int
@@ -134,6 +135,7 @@ class Brief:
     patterns: frozenset[Pattern]
     requests: tuple[int, int]
     planned: bool = True
+    find_tools: Callable[[str], Sequence[str]] | None = None
 
     def rng(self, *key: object) -> random.Random:
         """Return the generator of one purpose."""

@@ -1,13 +1,15 @@
 """The tool by which an assistant finds other tools."""
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 
 from langchain_core.messages import AnyMessage, ToolMessage
 
 from toolflow_graph.types import JSON, Tool
+from toolflow_graph.values.naming import split_words
 
-__all__ = ["SEARCH_TOOLS", "document_tools", "found_tools"]
+__all__ = ["SEARCH_TOOLS", "document_tools", "found_tools", "phrase_queries"]
 
 SEARCH_TOOLS = Tool(
     name="search_tools",
@@ -40,6 +42,25 @@ SEARCH_TOOLS = Tool(
     },
 )
 """The tool by which an assistant finds other tools (API-Bank's retrieve-then-call)."""
+
+
+_RELATION = re.compile(
+    r"\s(?:about|across|after|against|as|at|before|between|by|during|for|from|given|in|including|into|near|of|on|or|"
+    r"over|that|to|under|using|which|with|within|without)\s"
+)
+_AFTERWARDS = re.compile(r" and (?:hand|list|return|send|show|start|tell)\b.*")
+_ASKS = re.compile(r"\w+ (?:about|for|how|if|what|when|where|whether|which|who|why)\b")
+
+
+def phrase_queries(tool: Tool) -> tuple[str, ...]:
+    """Return texts that may find a tool, from the vaguest to one that says all: the same ones for a tool every time."""
+    sentence = tool.description.split(". ")[0].strip().rstrip(".")
+    sentence = sentence[:1].lower() + sentence[1:]
+    clause = _AFTERWARDS.sub("", sentence.split(",")[0].split(":")[0].strip())
+    relation = None if _ASKS.match(clause) else _RELATION.search(clause)
+    vague = clause[: relation.start()] if relation and " " in clause[: relation.start()] else clause
+    full = f"{' '.join(split_words(tool.name))}: {sentence}"
+    return tuple(dict.fromkeys(text for text in (vague, clause, full) if text))
 
 
 def document_tools(tools: Iterable[Tool]) -> JSON:

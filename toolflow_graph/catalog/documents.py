@@ -6,7 +6,7 @@ from typing import Any
 
 from toolflow_graph.errors import CatalogError
 
-__all__ = ["SUFFIXES", "find_files", "parse_json", "read_document"]
+__all__ = ["SUFFIXES", "find_files", "parse_document", "parse_json", "read_document"]
 
 SUFFIXES = (".json", ".jsonl", ".yaml", ".yml")
 """What files of a folder are looked at."""
@@ -44,47 +44,52 @@ def read_document(path: Path) -> Any:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as exc:
         raise CatalogError(f"{path}: cannot be read as UTF-8 text: {exc}") from exc
+    return parse_document(str(path), path.suffix, text)
+
+
+def parse_document(where: str, suffix: str, text: str) -> Any:
+    """Return what a text says as plain JSON values; raises `CatalogError`, naming `where`, when it says nothing."""
     try:
-        return _parse(path, text)
+        return _parse(where, suffix, text)
     except RecursionError as exc:
-        raise CatalogError(f"{path}: nested too deeply to be a tool catalog") from exc
+        raise CatalogError(f"{where}: nested too deeply to be a tool catalog") from exc
 
 
-def _parse(path: Path, text: str) -> Any:
+def _parse(where: str, suffix: str, text: str) -> Any:
     begins = text[:200].lstrip()[:1]
-    named_yaml = path.suffix in (".yaml", ".yml")
-    if begins not in ("{", "[") and (named_yaml or (begins and path.suffix not in (".json", ".jsonl"))):
-        return _parse_yaml(path, text)
+    named_yaml = suffix in (".yaml", ".yml")
+    if begins not in ("{", "[") and (named_yaml or (begins and suffix not in (".json", ".jsonl"))):
+        return _parse_yaml(where, text)
     try:
         return parse_json(text)
     except ValueError as whole:
         if named_yaml:
-            return _parse_yaml(path, text)
+            return _parse_yaml(where, text)
         lines = [(number, line.strip()) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
         if len(lines) < 2 or not (lines[0][1].startswith("{") and lines[0][1].endswith("}")):
-            raise CatalogError(f"{path}: not JSON: {whole}") from whole
-        return [_parse_line(path, number, line) for number, line in lines]
+            raise CatalogError(f"{where}: not JSON: {whole}") from whole
+        return [_parse_line(where, number, line) for number, line in lines]
 
 
-def _parse_yaml(path: Path, text: str) -> Any:
+def _parse_yaml(where: str, text: str) -> Any:
     from toolflow_graph.catalog.yaml_document import parse_yaml  # noqa: PLC0415 - most catalogs are JSON
 
     if len(text) > _LARGEST_YAML:
         raise CatalogError(
-            f"{path}: {len(text) / 2**20:,.0f} MiB of YAML are more than the {_LARGEST_YAML >> 20} that are read; "
+            f"{where}: {len(text) / 2**20:,.0f} MiB of YAML are more than the {_LARGEST_YAML >> 20} that are read; "
             "convert it to JSON"
         )
     try:
         return parse_yaml(text)
     except CatalogError as exc:
-        raise CatalogError(f"{path}: {exc}") from exc
+        raise CatalogError(f"{where}: {exc}") from exc
 
 
-def _parse_line(path: Path, number: int, line: str) -> Any:
+def _parse_line(where: str, number: int, line: str) -> Any:
     try:
         return parse_json(line)
     except ValueError as exc:
-        raise CatalogError(f"{path}, line {number}: not JSON: {exc}") from exc
+        raise CatalogError(f"{where}, line {number}: not JSON: {exc}") from exc
 
 
 def parse_json(text: str) -> Any:

@@ -151,7 +151,7 @@ def _read_annotations(written: object) -> Annotations:
     """Read annotations in the native form, or the hints of MCP; what is neither says nothing."""
     if not isinstance(written, dict):
         return Annotations()
-    hints = {"readOnlyHint": "read_only", "destructiveHint": "destructive"}
+    hints = {"readOnlyHint": "read_only", "destructiveHint": "destructive", "idempotentHint": "idempotent"}
     known = {hints.get(key, key): value for key, value in written.items() if isinstance(value, bool)}
     return Annotations(**{key: value for key, value in known.items() if key in Annotations.model_fields})
 

@@ -9,7 +9,7 @@ write-only ones of responses, cookies, and what authenticates or only steers the
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from toolflow_graph.catalog.functions import make_tool
 from toolflow_graph.catalog.names import Names, make_name, make_slug
@@ -22,6 +22,9 @@ from toolflow_graph.catalog.texts import clean_text, shorten
 from toolflow_graph.errors import CatalogError
 from toolflow_graph.types import JSON, Annotations, Tool
 
+if TYPE_CHECKING:
+    from toolflow_graph.catalog.other_documents import OtherDocuments
+
 __all__ = ["read_openapi"]
 
 _METHODS = ("get", "put", "post", "delete", "patch", "head", "options", "trace")
@@ -29,17 +32,23 @@ _METHODS = ("get", "put", "post", "delete", "patch", "head", "options", "trace")
 _LONGEST_DESCRIPTION = 1024
 
 
-def read_openapi(document: JSON, where: str, stem: str, names: Names, reading: Reading) -> None:
+def read_openapi(
+    document: JSON, where: str, stem: str, names: Names, reading: Reading, others: "OtherDocuments | None" = None
+) -> None:
     """Add the operations of a document to a reading; what cannot be read is skipped with the reason.
 
-    `stem` names the domain where neither title nor host do; `names` are the tool names given so far.
+    `stem` names the domain where neither title nor host do; `names` are the tool names given so far; `others` finds
+    the documents that this one refers to, where these may be read.
     """
-    api = Api(document)
+    api = Api(document, where, others)
     domain = api.domain or make_slug(stem) or "api"
     paths = document.get("paths")
     if not isinstance(paths, dict):
         reading.skip(where, "", "an OpenAPI document without paths")
         return
+    for path, item in paths.items():
+        if isinstance(item, dict) and "$ref" in item and not isinstance(api.references.find(item["$ref"]), dict):
+            reading.skip(where, str(path)[:200], api.references.explain(str(item["$ref"])))
     for path, method, item, operation in _list_operations(api.references, paths):
         label = f"{method.upper()} {path[:200]}"
         try:

@@ -2,7 +2,7 @@
 
 import re
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from toolflow_graph.catalog.names import make_slug
@@ -10,6 +10,9 @@ from toolflow_graph.catalog.openapi_schema import SchemaReader
 from toolflow_graph.catalog.references import References
 from toolflow_graph.catalog.texts import clean_text
 from toolflow_graph.types import JSON
+
+if TYPE_CHECKING:
+    from toolflow_graph.catalog.other_documents import OtherDocuments
 
 __all__ = ["Api", "get_object", "pick_schema"]
 
@@ -23,9 +26,9 @@ _NOISE = re.compile(r"(?:_|^)(?:rest|http|web|public|open|v\d+|version|\d+|api|a
 class Api:
     """What all operations of a document share."""
 
-    def __init__(self, document: JSON) -> None:
+    def __init__(self, document: JSON, path: str = "", others: "OtherDocuments | None" = None) -> None:
         self.document = document
-        self.references = References(document)
+        self.references = References(document, path, others)
         self.schemas = SchemaReader(self.references)
         self.old = "swagger" in document and "openapi" not in document
 

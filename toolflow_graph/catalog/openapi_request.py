@@ -8,7 +8,7 @@ from toolflow_graph.catalog.keywords import describe, keep_examples
 from toolflow_graph.catalog.names import make_name
 from toolflow_graph.catalog.openapi_document import Api, get_object, pick_schema
 from toolflow_graph.catalog.openapi_merge import SchemaPart, flatten_union
-from toolflow_graph.catalog.references import explain
+from toolflow_graph.catalog.references import References
 from toolflow_graph.errors import CatalogError
 from toolflow_graph.types import JSON
 
@@ -107,7 +107,7 @@ class _Request:
             schema = parameter if self._api.old else {}
         part = self._api.schemas.read(schema, sent=True, most=60)
         refined = {**part.schema, **describe({"description": parameter.get("description")})}
-        part = _complete(part._replace(schema={**refined, **keep_examples(parameter, refined)}))
+        part = _complete(part._replace(schema={**refined, **keep_examples(parameter, refined)}), self._api.references)
         place = str(parameter["in"])
         return _Argument(parameter["name"], place, part, place == "path" or _is_true(parameter.get("required")))
 
@@ -122,7 +122,7 @@ class _Request:
         schema = body.get("schema") if self._api.old else pick_schema(body.get("content"))
         if not isinstance(schema, dict):
             return []
-        part = _complete(self._api.schemas.read(schema, sent=True, most=_MOST_SENT))
+        part = _complete(self._api.schemas.read(schema, sent=True, most=_MOST_SENT), self._api.references)
         if part.size > _MOST_PARAMETERS:
             raise CatalogError(f"its body has {part.size:,} fields, more than the {_MOST_PARAMETERS} that are read")
         needed = _is_true(body.get("required", self._method in ("post", "put", "patch")))
@@ -156,10 +156,10 @@ def _join(arguments: list[_Argument]) -> JSON:
     return {"type": "object", "properties": properties, **({"required": required} if required else {})}
 
 
-def _complete(part: SchemaPart) -> SchemaPart:
+def _complete(part: SchemaPart, references: References) -> SchemaPart:
     """Refuse a schema with a reference that leads nowhere: its tool would be called with something else."""
     if part.missing:
-        raise CatalogError(explain(part.missing[0]))
+        raise CatalogError(references.explain(part.missing[0]))
     return part
 
 

@@ -1,5 +1,6 @@
 """What an operation gives back: the schema of its success response, as an object."""
 
+from toolflow_graph.catalog.documents import SUFFIXES
 from toolflow_graph.catalog.names import make_name
 from toolflow_graph.catalog.openapi_document import Api, pick_schema
 from toolflow_graph.catalog.openapi_merge import SchemaPart, flatten_union
@@ -57,7 +58,10 @@ def _name_value(schema: JSON, path: str, *, plural: bool) -> str:
     """Name a list, or a single value, by its schema's own name, else by the end of the path."""
     items = schema.get("items") if plural else schema
     reference = items.get("$ref") if isinstance(items, dict) else None
-    named = reference.rsplit("/", 1)[-1].rsplit(".", 1)[-1] if isinstance(reference, str) else ""
+    named = reference.rsplit("/", 1)[-1] if isinstance(reference, str) else ""
+    for suffix in SUFFIXES:
+        named = named.removesuffix(suffix)
+    named = named.rsplit(".", 1)[-1]
     if not named and not plural:
         return "result"
     steps = [step for step in path.split("/") if step and "{" not in step and "." not in step]

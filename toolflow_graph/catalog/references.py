@@ -1,10 +1,14 @@
-"""References (`$ref`) within one document; a reference to another document leads nowhere."""
+"""References (`$ref`) within one document, and to others where these may be read."""
 
-from typing import Any
-from urllib.parse import unquote
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urldefrag, urljoin
 
 from toolflow_graph.errors import CatalogError
 from toolflow_graph.types import JSON
+
+if TYPE_CHECKING:
+    from toolflow_graph.catalog.other_documents import OtherDocuments
 
 __all__ = ["References"]
 
@@ -12,11 +16,22 @@ _LONGEST_CHAIN = 32
 
 
 class References:
-    """Finds what the references of a document mean."""
+    """Finds what the references of a document mean.
 
-    def __init__(self, document: JSON) -> None:
+    Args:
+        document: The document in which references stand.
+        path: Its file, against which relative references are read.
+        others: What other documents are found by; None when these are not to be read.
+    """
+
+    def __init__(self, document: JSON, path: str = "", others: "OtherDocuments | None" = None) -> None:
         self._document = document
+        self._base = Path(path).resolve().as_uri()
+        self._others = others
         self._found: dict[str, Any] = {}
+        self._reasons: dict[str, str] = {}
+        if others is not None:
+            others.trust(document, self._base)
 
     def find(self, reference: Any) -> Any:
         """Return what a reference means in the end, through references to references; None when that is nothing."""
@@ -42,26 +57,50 @@ class References:
             return node
         found = self.find(node["$ref"])
         if not isinstance(found, dict):
-            raise CatalogError(explain(str(node["$ref"])))
+            raise CatalogError(self.explain(str(node["$ref"])))
         return found
+
+    def explain(self, reference: str) -> str:
+        """Say why a reference leads nowhere."""
+        for _ in range(_LONGEST_CHAIN):  # the last one of a chain is to blame
+            found = self._found.get(reference)
+            if not isinstance(found, dict) or not isinstance(found.get("$ref"), str):
+                break
+            reference = found["$ref"]
+        if reference in self._reasons:
+            return f"refers to {reference[:200]!r}: {self._reasons[reference]}"
+        if reference.startswith("#") or self._others is not None:
+            return f"refers to {reference[:200]!r}, which is not defined or refers to itself"
+        return (
+            f"refers to another document, {reference[:120]!r}, which is not read; `toolflow catalog import "
+            "--allow-remote-refs` reads it"
+        )
 
     def _look_up(self, reference: str) -> Any:
-        if not reference.startswith("#/"):
+        if reference.startswith("#"):
+            return _descend(self._document, reference[1:]) if reference.startswith("#/") else None
+        if self._others is None:
             return None
-        found: Any = self._document
-        for step in reference[2:].split("/"):
-            name = unquote(step).replace("~1", "/").replace("~0", "~")
-            if isinstance(found, dict):
-                found = found.get(name, found.get(step))
-            elif isinstance(found, list) and name.isascii() and name.isdigit() and int(name[:9]) < len(found):
-                found = found[int(name[:9])]
-            else:
-                return None
-        return found
+        try:
+            address, fragment = urldefrag(urljoin(self._base, reference))
+            document = self._document if address == self._base else self._others.find(address)
+        except (CatalogError, ValueError) as exc:
+            self._reasons[reference] = str(exc)
+            return None
+        return _descend(document, fragment)
 
 
-def explain(reference: str) -> str:
-    """Say why a reference leads nowhere."""
-    if reference.startswith("#"):
-        return f"refers to {reference[:120]!r}, which is not defined or refers to itself"
-    return f"refers to another document, {reference[:120]!r}, which is not read; bundle the two into one"
+def _descend(document: Any, pointer: str) -> Any:
+    """Return what a JSON Pointer means in a document; None for nothing."""
+    if pointer and not pointer.startswith("/"):
+        return None
+    found = document
+    for step in pointer[1:].split("/") if pointer else ():
+        name = unquote(step).replace("~1", "/").replace("~0", "~")
+        if isinstance(found, dict):
+            found = found.get(name, found.get(step))
+        elif isinstance(found, list) and name.isascii() and name.isdigit() and int(name[:9]) < len(found):
+            found = found[int(name[:9])]
+        else:
+            return None
+    return found

@@ -1,20 +1,25 @@
 """Reads tools from any source: files and folders in every form that is known, MCP servers, Python functions."""
 
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from toolflow_graph.catalog.detect import Form, detect_form
 from toolflow_graph.catalog.documents import find_files, read_document
 from toolflow_graph.catalog.names import Names
 from toolflow_graph.catalog.native import read_native
-from toolflow_graph.catalog.reading import Catalog, Reading
+from toolflow_graph.catalog.reading import Catalog, Reading, Skipped
 from toolflow_graph.errors import CatalogError
 from toolflow_graph.resources import find_resource
 
+if TYPE_CHECKING:
+    from toolflow_graph.catalog.other_documents import OtherDocuments
+
 __all__ = ["is_live", "load_catalog", "read_parsed", "read_source", "read_sources"]
 
+_NO_TOOL = "nothing in it looks like a tool"
 _LIVE = ("mcp", "python")
 """Prefixes of sources that are no files: `mcp:ADDRESS` is read by `read_tools(address)` of `catalog.mcp`, and so on."""
 
@@ -35,20 +40,41 @@ def load_catalog(source: Path | str | None = None) -> Catalog:
     return Catalog({tool.name: tool for tool in reading.tools}, reading.domains, tuple(reading.skipped))
 
 
-def read_source(source: Path | str) -> Reading:
+def read_source(source: Path | str, *, allow_remote_refs: bool = False) -> Reading:
     """Read all tools of a source that can be read; the rest, files too, is skipped with the reason.
+
+    With `allow_remote_refs`, documents that an OpenAPI document refers to are read too: files below its folder, and
+    what HTTP servers hand out.
 
     Raises `CatalogError` when there is no such source.
     """
-    return read_sources([source])
+    return read_sources([source], allow_remote_refs=allow_remote_refs)
 
 
-def read_sources(sources: list[Path | str] | list[str]) -> Reading:
+def read_sources(sources: list[Path | str] | list[str], *, allow_remote_refs: bool = False) -> Reading:
     """Read several sources as one: tools of the same name are told apart."""
     reading, names = Reading(), Names()
+    others = _find_others(sources) if allow_remote_refs else None
     for source in sources:
-        read_into(reading, str(source), names, strict=False)
+        read_into(reading, str(source), names, strict=False, others=others)
+    if others is not None:
+        reading.notes["other documents read"] += len(others)
+        parts = {skipped for skipped in reading.skipped if skipped.reason == _NO_TOOL and _is_part(skipped, others)}
+        reading.skipped = [skipped for skipped in reading.skipped if skipped not in parts]
+        for address, reason in others.failed.items():
+            reading.skip(address, "", reason)
     return reading
+
+
+def _find_others(sources: list[Path | str] | list[str]) -> "OtherDocuments":
+    from toolflow_graph.catalog.other_documents import OtherDocuments  # noqa: PLC0415 - rarely wanted
+
+    paths = [Path(source) for source in sources if not is_live(source)]
+    return OtherDocuments(path if path.is_dir() else path.parent for path in paths)
+
+
+def _is_part(skipped: Skipped, others: "OtherDocuments") -> bool:
+    return str(Path(skipped.where).resolve()) in others.files
 
 
 def is_live(source: Path | str) -> bool:
@@ -57,7 +83,9 @@ def is_live(source: Path | str) -> bool:
     return bool(colon) and prefix in _LIVE
 
 
-def read_into(reading: Reading, source: str, names: Names, *, strict: bool) -> None:
+def read_into(
+    reading: Reading, source: str, names: Names, *, strict: bool, others: "OtherDocuments | None" = None
+) -> None:
     """Add the tools of one source to a reading; `names` are those given so far."""
     if is_live(source):
         try:
@@ -69,7 +97,7 @@ def read_into(reading: Reading, source: str, names: Names, *, strict: bool) -> N
         return
     for path in find_files(Path(source)):
         try:
-            _read_file(path, names, reading, strict=strict)
+            _read_file(path, names, reading, strict=strict, others=others)
         except CatalogError as exc:
             if strict:
                 raise
@@ -87,29 +115,42 @@ def _read_live(source: str, names: Names, reading: Reading) -> None:
     reading.notes.update(found.notes)
 
 
-def _read_file(path: Path, names: Names, reading: Reading, *, strict: bool) -> None:
-    read_parsed(read_document(path), path, names, reading, strict=strict)
+def _read_file(path: Path, names: Names, reading: Reading, *, strict: bool, others: "OtherDocuments | None") -> None:
+    read_parsed(read_document(path), path, names, reading, strict=strict, others=others)
 
 
-def read_parsed(document: Any, path: Path, names: Names, reading: Reading, *, strict: bool = False) -> None:
+def read_parsed(
+    document: Any,
+    path: Path,
+    names: Names,
+    reading: Reading,
+    *,
+    strict: bool = False,
+    others: "OtherDocuments | None" = None,
+) -> None:
     """Add the tools of a document that was read from a file already to a reading.
 
     Raises `CatalogError` when nothing in it looks like a tool or, if it is `strict`, anything in it is not valid.
     """
     form = detect_form(document)
     if form is None and not strict:
-        raise CatalogError("nothing in it looks like a tool")
+        raise CatalogError(_NO_TOOL)
+    read = _READERS[form or "openai"]
+    if others is not None and form in ("openapi", "swagger"):
+        read = partial(_read_openapi, others=others)
     try:
-        _READERS[form or "openai"](document, path, names, reading, strict)
+        read(document, path, names, reading, strict)
     except RecursionError as exc:
         raise CatalogError(f"{path}: nested too deeply to be a tool catalog") from exc
     reading.forms[form or "openai"] += 1
 
 
-def _read_openapi(document: Any, path: Path, names: Names, reading: Reading, _strict: bool) -> None:
+def _read_openapi(
+    document: Any, path: Path, names: Names, reading: Reading, _strict: bool, others: "OtherDocuments | None" = None
+) -> None:
     from toolflow_graph.catalog.openapi import read_openapi  # noqa: PLC0415 - most catalogs are native
 
-    read_openapi(document, str(path), path.stem, names, reading)
+    read_openapi(document, str(path), path.stem, names, reading, others)
 
 
 def _read_toolbench(document: Any, path: Path, names: Names, reading: Reading, _strict: bool) -> None:

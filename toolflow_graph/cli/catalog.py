@@ -36,23 +36,31 @@ def import_catalog(
         typer.Argument(
             metavar="SOURCE…",
             help="Files or folders of OpenAPI, Swagger, OpenAI tools, ToolBench, BFCL or xLAM, JSON or YAML; "
-            "mcp:COMMAND or mcp:URL; python:MODULE[:FUNCTION].",
+            "mcp:COMMAND or 'mcp:URL --header …'; python:MODULE[:FUNCTION].",
         ),
     ],
     out: OutOption,
     force: ForceOption = False,
+    allow_remote_refs: Annotated[
+        bool,
+        typer.Option(
+            "--allow-remote-refs",
+            help="Read what OpenAPI documents refer to: files below their folder, and what HTTP servers hand out.",
+        ),
+    ] = False,
     show_skipped: Annotated[bool, typer.Option("--show-skipped", help="List every tool that was left out.")] = False,
 ) -> None:
     """Read tools of any form, told by its content, and write them as a catalog.
 
-    What cannot be read is left out and counted by its reason. References to other documents are never followed.
+    What cannot be read is left out and counted by its reason. References to other documents are not followed unless
+    that is allowed; docs/remote_refs.md says how far.
     """
     from toolflow_graph.catalog.sources import read_sources  # noqa: PLC0415
     from toolflow_graph.catalog.write import write_catalog  # noqa: PLC0415
     from toolflow_graph.errors import CatalogError  # noqa: PLC0415
 
     with Console(stderr=True).status("Reading …"):
-        reading = read_sources(sources)
+        reading = read_sources(sources, allow_remote_refs=allow_remote_refs)
     console = Console()
     if reading.tools:
         files = write_catalog(reading.tools, reading.domains, out, force=force)

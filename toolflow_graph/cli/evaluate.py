@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,6 +14,19 @@ from rich.table import Table
 from typer.core import TyperGroup
 
 from toolflow_graph.cli.graph import BackendOption, EncoderOption
+from toolflow_graph.cli.judge_options import (
+    JudgeCacheOption,
+    JudgeMaxCostOption,
+    JudgeMaxTokensOption,
+    JudgeOption,
+    JudgeOptions,
+    JudgeOutOption,
+    JudgePricesOption,
+    JudgeSampleOption,
+    add_judgement,
+)
+from toolflow_graph.cli.rate import agreement, rate
+from toolflow_graph.errors import ToolflowError
 
 if TYPE_CHECKING:
     from toolflow_graph.encoder import SentenceEncoder
@@ -48,6 +62,10 @@ evaluate_app = typer.Typer(
 )
 
 _ENTAILMENT = "Entailment (EnR)"
+_ENDPOINT = "Endpoint of the chat models"
+
+evaluate_app.command()(rate)
+evaluate_app.command()(agreement)
 
 
 @evaluate_app.command(_DEFAULT, hidden=True)
@@ -67,7 +85,9 @@ def measure(
     catalog: Annotated[
         str | None, typer.Option(help="Catalog that the tools were drawn from; a run's own is found without.")
     ] = None,
-    examples: Annotated[int, typer.Option(min=0, help="Worst examples to print for each signature.")] = 1,
+    examples: Annotated[
+        int, typer.Option(min=0, help="Worst examples to print for each signature, and of the judge.")
+    ] = 1,
     nli_model: Annotated[
         str | None,
         typer.Option(
@@ -75,15 +95,22 @@ def measure(
             rich_help_panel=_ENTAILMENT,
         ),
     ] = None,
+    judge: JudgeOption = None,
+    judge_sample: JudgeSampleOption = 200,
+    judge_cache: JudgeCacheOption = None,
+    judge_out: JudgeOutOption = None,
+    max_cost: JudgeMaxCostOption = None,
+    max_tokens: JudgeMaxTokensOption = None,
+    prices: JudgePricesOption = None,
     base_url: Annotated[
-        str | None, typer.Option(help="Endpoint of the chat model.", rich_help_panel=_ENTAILMENT)
+        str | None, typer.Option(help="Endpoint of the chat models.", rich_help_panel=_ENDPOINT)
     ] = None,
     key_env: Annotated[
         str | None,
         typer.Option(
             help="Environment variable that holds the key.",
             show_default="OPENAI_API_KEY",
-            rich_help_panel=_ENTAILMENT,
+            rich_help_panel=_ENDPOINT,
         ),
     ] = None,
 ) -> None:
@@ -94,6 +121,10 @@ def measure(
     from toolflow_graph.evaluation import EvaluationSettings, analyse_dialogues, compare_analyses  # noqa: PLC0415
 
     console = Console()
+    if (base_url or key_env) and not (nli_model or judge):
+        raise typer.BadParameter(
+            "--base-url and --key-env say how a chat model is reached; name it by --nli-model or --judge"
+        )
     nli = _load_nli(nli_model, base_url, key_env)
     settings = EvaluationSettings(seed=seed, sample=sample)
     analyses: list[Analysis] = []
@@ -112,6 +143,14 @@ def measure(
                     on_progress=progress,
                 )
             )
+    failure = None
+    if judge_out is not None and judge_out.resolve() in {path.resolve() for path in paths}:
+        raise typer.BadParameter("is a file that is being evaluated", param_hint="'--judge-out'")
+    if judge is not None:
+        options = JudgeOptions(
+            judge, judge_sample, seed, judge_cache, judge_out, base_url, key_env, max_cost, max_tokens, prices
+        )
+        failure = _judge(paths, analyses, options)
     evaluations = [analysis.evaluation for analysis in analyses]
     comparisons = compare_analyses(analyses, seed)
     _write(paths, json_out, markdown_out, evaluations, comparisons)
@@ -121,6 +160,21 @@ def measure(
     for out in (json_out, markdown_out):
         if out is not None:
             console.print(f"written to {out}", markup=False, soft_wrap=True)
+    if failure is not None:
+        raise failure
+
+
+def _judge(paths: Sequence[Path], analyses: "list[Analysis]", options: JudgeOptions) -> "ToolflowError | None":
+    """Add to each analysis what the judge says; returns what ended it early, so that the rest is shown before."""
+    from toolflow_graph.dataset import open_dialogues  # noqa: PLC0415
+
+    for place, (path, analysis) in enumerate(zip(paths, analyses, strict=True)):
+        try:
+            judged = add_judgement(analysis.evaluation, open_dialogues(path), options)
+        except ToolflowError as exc:
+            return exc
+        analyses[place] = replace(analysis, evaluation=judged)
+    return None
 
 
 class _Source:
@@ -172,8 +226,6 @@ def _count_lines(path: Path) -> int | None:
 
 def _load_nli(model: str | None, base_url: str | None, key_env: str | None) -> "NLIBackend | None":
     if model is None:
-        if base_url or key_env:
-            raise typer.BadParameter("--base-url and --key-env say how a chat model is reached; name it by --nli-model")
         return None
     from toolflow_graph.evaluation.nli import load_nli  # noqa: PLC0415
     from toolflow_graph.models.settings import model_options, parse_models  # noqa: PLC0415
@@ -203,7 +255,8 @@ def show_progress(lines: int | None) -> "Iterator[Progress]":
     from toolflow_graph.cli.progress import RateColumn  # noqa: PLC0415
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), RateColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         tasks: dict[str, Any] = {}
 
         def report(what: str, done: int, total: int | None) -> None:
@@ -322,8 +375,8 @@ def _print_quota(console: Console, evaluation: "Evaluation") -> None:
 
 
 def _print_worst(console: Console, evaluation: "Evaluation", most: int) -> None:
-    """Print the worst examples of the signatures; all are in the JSON."""
-    labels = {one.key: one.label for one in evaluation.measures if one.family == "signatures"}
+    """Print the worst examples of the signatures and of the judge; all are in the JSON."""
+    labels = {one.key: one.label for one in evaluation.measures if one.family in ("signatures", "judge")}
     shown = [(labels[key], found[:most]) for key, found in evaluation.worst.items() if key in labels and found]
     if not shown:
         return

@@ -95,7 +95,7 @@ def make_brief(
     """Return the brief for tools that were drawn."""
     given = {*names, *distractors}
     others: list[Tool] = []
-    if {"missing_function", "search_tools"} & set(patterns):
+    if "missing_function" in patterns:
         rng = derive_rng(settings.seed, index, "others", *names)
         domains = {stage.catalog.tools[name].domain for name in names}
         near = [t for t in stage.catalog.tools.values() if t.domain in domains and t.name not in given]
@@ -112,4 +112,5 @@ def make_brief(
         patterns=frozenset(patterns),  # type: ignore[arg-type]
         requests=(settings.min_requests, settings.max_requests),
         planned=settings.with_plan,
+        find_tools=stage.find_tools,
     )

@@ -1,6 +1,6 @@
 """What does not belong to one dialogue: catalog, Tool Graph and cast, named by the settings and loaded once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -9,7 +9,7 @@ from toolflow_graph.agents.llm import ExecutedTools, Recall, Voices, llm_cast
 from toolflow_graph.agents.reworded import reword_cast
 from toolflow_graph.agents.roles import Cast
 from toolflow_graph.agents.scripted import scripted_cast
-from toolflow_graph.agents.search_tools import SEARCH_TOOLS
+from toolflow_graph.agents.search_tools import SEARCH_TOOLS, phrase_queries
 from toolflow_graph.catalog.reading import Catalog
 from toolflow_graph.catalog.sources import is_live, load_catalog
 from toolflow_graph.encoder import Backend, SentenceEncoder, TransientEncoder, load_encoder
@@ -46,13 +46,33 @@ class Stage:
         """Finds tools of the catalog for a text; built when it is first asked."""
         return ToolRetriever(self.catalog.tools.values(), self.encoder)
 
-    def find_tools(self, query: str) -> list[str]:
+    def find_tools(self, query: str) -> tuple[str, ...]:
         """Return the names of the tools that fit a text best."""
-        return [name for name, _ in self.retriever.search(query, _FOUND)]
+        return self._search(query)
+
+    @cached_property
+    def _search(self) -> Callable[[str], tuple[str, ...]]:
+        """Finds tools and remembers what it found.
+
+        What the scripted cast searches a small catalog for is encoded together with its tools, and cached with them:
+        later runs search without loading the encoder's weights.
+        """
+        retriever = self.retriever
+        if self.cast.name == "scripted" and len(self.catalog) <= _ENCODED_AHEAD:
+            self.encoder.encode([query for tool in self.catalog.tools.values() for query in phrase_queries(tool)[:2]])
+
+        @lru_cache(maxsize=4096)
+        def search(query: str) -> tuple[str, ...]:
+            return tuple(name for name, _ in retriever.search(query, _FOUND))
+
+        return search
 
 
 _FOUND = 4
 """Tools that a search for tools returns."""
+
+_ENCODED_AHEAD = 1000
+"""Tools of a catalog for which queries are encoded before they are needed."""
 
 
 def load_stage(settings: DialogueSettings) -> Stage:

@@ -40,7 +40,7 @@ from toolflow_graph.types import JSON, Record
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Analysis", "EvaluationSettings", "analyse_dialogues", "evaluate_dialogues"]
+__all__ = ["Analysis", "EvaluationSettings", "Progress", "analyse_dialogues", "evaluate_dialogues"]
 
 Progress = Callable[[str, int, int | None], None]
 """Called with what is being done, how much of it is done, and how much there is, if that is known."""

@@ -2,7 +2,7 @@
 
 Ratios (means and shares) have the percentile bootstrap. What counts *distinct* things (types, entropy, Vendi) must not
 be resampled with replacement: repeated dialogues bring nothing new, so every replicate would lie far below the figure.
-These have the delete-a-group jackknife, whose variance is on the large side in expectation (Efron and Stein 1981).
+These have the delete-a-group jackknife; `docs/evaluation.md` says how its errors compare with the scatter of real sets.
 """
 
 from collections import Counter

@@ -96,7 +96,7 @@ def _compare(first: Analysis, other: Analysis, measure: Measure, rng: np.random.
     if key in _WORDS and one.value is not None and two.value is not None:
         one, two, note = _estimate_alike(first.corpus, other.corpus, _WORDS[key], one, two, rng)
     if one.value is None or two.value is None:
-        return Difference(key=key, label=measure.label, value=None, note="not measured in both")
+        return Difference(key=key, label=measure.label, value=None, note="not measured in one of them")
     value = two.value - one.value
     sampled = first.evaluation.settings.get("sampled"), other.evaluation.settings.get("sampled")
     if (key in _GROWING and sizes[0] != sizes[1]) or (key == "vendi" and sampled[0] != sampled[1]):

@@ -177,7 +177,7 @@ def _compile_values(dialogue: CheckedDialogue) -> "re.Pattern[str] | None":
 
 def _read_rounds(dialogue: CheckedDialogue, calls: Sequence[CallDigest]) -> Iterator[Round]:
     starts = dialogue.indices("user")
-    for start, end in zip(starts, [*starts[1:], len(dialogue.messages)], strict=True):
+    for start, end in zip(starts, [*starts[1:], len(dialogue.messages)], strict=False):
         said = (dialogue.texts[i] for i in range(start + 1, end) if dialogue.role(i) == "assistant")
         response = " ".join(text.strip() for text in said if text.strip())
         inside = tuple(call for call in calls if start < call.message < end)

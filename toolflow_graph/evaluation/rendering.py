@@ -24,12 +24,12 @@ _EXAMPLES = 5
 
 
 def format_value(value: float | None, unit: str, *, sign: bool = False) -> str:
-    """Return a figure with the digits that its unit deserves, a dash where there is none."""
+    """Return a figure with the digits that its unit deserves, a dash where there is none; `sign` for a difference."""
     if value is None:
         return "–"
     plus = "+" if sign else ""
     if unit == "share":
-        return f"{100 * value:{plus}.1f} %"
+        return f"{100 * value:+.1f} pp" if sign else f"{100 * value:.1f} %"
     if unit == "ratio":
         return f"{value:{plus}.4f}"
     if unit == "count":
@@ -105,7 +105,7 @@ def _render_family(
     yield _row(headings)
     yield _row(["---", *("--:" for _ in headings[1:-1]), "---"])
     for measure in measures:
-        cells = [measure.label]
+        cells, notes = [measure.label], [measure.note]
         for place, evaluation in enumerate(evaluations):
             own = {m.key: m for m in evaluation.measures}.get(measure.key)
             value = "–" if own is None else f"{format_value(own.value, own.unit)} "
@@ -114,7 +114,8 @@ def _render_family(
                 by_key = {d.key: d for d in comparisons[place - 1].differences}
                 difference = by_key.get(measure.key)
                 cells.append(format_difference(difference, measure.unit) if difference else "")
-        yield _row([*cells, _escape(measure.note)])
+                notes += [f"difference: {difference.note}"] if difference and difference.note else []
+        yield _row([*cells, _escape("; ".join(dict.fromkeys(filter(None, notes))))])
 
 
 def _render_distributions(evaluation: Evaluation, heading: str) -> Iterator[str]:

@@ -33,7 +33,7 @@ class Function:
     """A function that can be called with JSON; `attribute` is what the module calls it.
 
     `returns` is None where it does not say what it returns; `wraps` says that its result is no object, and stands under
-    `result` therefore. `marks` are `read_only` and `destructive`, as far as it is marked so.
+    `result` therefore. `marks` are `read_only`, `destructive` and `idempotent`, as far as it is marked so.
     """
 
     attribute: str
@@ -271,4 +271,8 @@ _TYPES = {
 
 
 def _read_marks(attributes: Any) -> dict[str, bool]:
-    return {mark: attributes[mark] for mark in ("read_only", "destructive") if isinstance(attributes.get(mark), bool)}
+    return {
+        mark: attributes[mark]
+        for mark in ("read_only", "destructive", "idempotent")
+        if isinstance(attributes.get(mark), bool)
+    }

@@ -7,7 +7,7 @@ import os
 import shlex
 from collections import Counter
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from toolflow_graph.errors import CatalogError
 from toolflow_graph.types import JSON
 
 try:
+    import httpx2
     from mcp import Client, MCPError
     from mcp.client.streamable_http import streamable_http_client
     from mcp_types import CONNECTION_CLOSED, REQUEST_TIMEOUT, CallToolResult
@@ -26,6 +27,7 @@ except ModuleNotFoundError as exc:
 if TYPE_CHECKING:
     from mcp.client import Transport
 
+from toolflow_graph.live.http_address import HttpAddress, is_http, parse_http_address
 from toolflow_graph.live.listing import Sieve, SievedStream
 from toolflow_graph.live.outcome import Outcome, fail, succeed
 from toolflow_graph.live.stdio import Trouble, open_process
@@ -39,6 +41,8 @@ LIST_S = 60.0
 _MOST_TOOLS = 5000
 _MOST_PAGES = 1000
 _LARGEST_EVENT = 16 * 2**20
+_PATIENCE = httpx2.Timeout(30.0, read=300.0)  # as the SDK has it: a server may hold a stream open
+_REFUSALS = {401: "401 (Unauthorized)", 403: "403 (Forbidden)"}
 _MOST_CRASHES = 2
 """Calls of one tool in which the server may end before that tool is left alone."""
 
@@ -55,15 +59,18 @@ class Listing:
 
 
 class Server:
-    """A server at an address, `COMMAND ARGS…` or `http://…`.
+    """A server at an address, `COMMAND ARGS…` or `http://… --header 'Name: value'…`.
 
-    In a command, `$NAME` stands for a variable of the environment, of which the server is given little else: what is
-    secret need not be written down. All methods must be called in the same event loop.
+    In a command or a header, `$NAME` stands for a variable of the environment, of which a command is given little
+    else: what is secret need not be written down. What went into headers is taken out of all that the server answers.
+    All methods must be called in the same event loop.
     """
 
     def __init__(self, address: str) -> None:
         """Keep the address; nothing is started yet."""
         self.address = address
+        self._http: HttpAddress | None = None
+        self._refusal = 0
         self._trouble = Trouble()
         self._sieve = Sieve(_MOST_TOOLS)
         self._client: Client | None = None
@@ -97,16 +104,26 @@ class Server:
         elif cursor is not None:
             left_out.append(("", f"its list has no end; what came after {len(pages):,} pages was left out"))
         info = client.server_info
-        return Listing(info.name if info else "", tuple(tools[:_MOST_TOOLS]), tuple(left_out))
+        name, shown = self._hide((info.name if info else "", tools[:_MOST_TOOLS]))
+        return Listing(name, tuple(shown), tuple((self._hide(name), self._hide(why)) for name, why in left_out))
 
     async def call(self, name: str, arguments: JSON, timeout_s: float) -> Outcome:
         """Return what a tool answers; what it does wrong, the end of the server included, is a failed outcome.
 
-        A server that has ended is started again. Raises `CatalogError` when that cannot be done.
+        A server that has ended is started again. Raises `CatalogError` when that cannot be done, or a server no longer
+        takes the credentials, with which every later call would fail as well.
         """
         if self._crashes[name] >= _MOST_CRASHES:
             return fail(f"the tool is out of order: its server has ended in {_MOST_CRASHES} calls of it")
         client = await self._open()
+        outcome = await self._ask(client, name, arguments, timeout_s)
+        if outcome.failed and self._refusal == 401:
+            await self.close()
+            raise self._blame("")
+        return Outcome(self._hide(outcome.content), outcome.failed)
+
+    async def _ask(self, client: Client, name: str, arguments: JSON, timeout_s: float) -> Outcome:
+        self._refusal = 0
         try:
             async with asyncio.timeout(timeout_s):
                 return _read_result(await client.call_tool(name, arguments))
@@ -119,6 +136,8 @@ class Server:
                 return fail("the tool's server ended unexpectedly")
             if exc.code == REQUEST_TIMEOUT:
                 return fail("the tool did not answer in time")
+            if self._refusal:
+                return fail(f"the server answers {_REFUSALS[self._refusal]}")
             return fail(exc.message)
         except Exception as exc:  # noqa: BLE001 - an answer that breaks the protocol
             return fail(_reason(exc))
@@ -136,6 +155,7 @@ class Server:
                 return self._client
             await self.close()
             self._leave, self._trouble, self._sieve = asyncio.Event(), Trouble(), Sieve(_MOST_TOOLS)
+            self._http, self._refusal = parse_http_address(self.address) if is_http(self.address) else None, 0
             opened: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
             self._holder = asyncio.create_task(self._hold(opened))
             try:
@@ -167,16 +187,38 @@ class Server:
 
     @asynccontextmanager
     async def _connect(self) -> AsyncGenerator[Any, None]:
-        transport: Transport
-        if self.address.startswith(("http://", "https://")):
-            transport = streamable_http_client(self.address, max_sse_event_size=_LARGEST_EVENT)
-        else:
-            transport = open_process(_split_command(self.address), self._trouble)
-        async with transport as (incoming, outgoing):
+        async with AsyncExitStack() as stack:
+            transport: Transport
+            if self._http is not None:
+                hooks = {"response": [self._note_refusal]}
+                client = httpx2.AsyncClient(headers=self._http.headers, timeout=_PATIENCE, event_hooks=hooks)
+                await stack.enter_async_context(client)
+                transport = streamable_http_client(
+                    self._http.url, http_client=client, max_sse_event_size=_LARGEST_EVENT
+                )
+            else:
+                transport = open_process(_split_command(self.address), self._trouble)
+            incoming, outgoing = await stack.enter_async_context(transport)
             yield SievedStream(incoming, self._sieve), outgoing
+
+    async def _note_refusal(self, response: httpx2.Response) -> None:
+        if response.status_code in _REFUSALS:
+            self._refusal = response.status_code
+
+    def _hide(self, value: Any) -> Any:
+        return value if self._http is None else self._http.hide_in(value)
 
     def _blame(self, what: str) -> CatalogError:
         trouble = str(self._trouble)
+        if self._http is not None and self._refusal:
+            names = " and ".join(dict.fromkeys(name for _, name in self._http.secrets))
+            mend = (
+                f"look at the value of {names}"
+                if names
+                else "give it a header behind the address: --header 'Authorization: Bearer $NAME'"
+            )
+            return CatalogError(f"mcp:{self.address}: the server answers {_REFUSALS[self._refusal]}; {mend}")
+        what = what if self._http is None else self._http.hide(what)
         return CatalogError(f"mcp:{self.address}: the server {what}{'; ' + trouble if trouble else ''}")
 
 

@@ -13,6 +13,7 @@ from typing import Self
 
 from toolflow_graph.dataset import ACCEPTED, MANIFEST, REJECTED, encode_record, is_accepted, replace_file
 from toolflow_graph.errors import DatasetError, RunError
+from toolflow_graph.live.executions import EXECUTIONS
 from toolflow_graph.runner.manifest import Counts
 from toolflow_graph.runner.spending import SPENDING
 from toolflow_graph.types import JSON, DialogueRecord
@@ -155,7 +156,7 @@ class RunFolder:
         """Undo `create`, when the run could not begin."""
         self.close()
         beside = (f"{CHECKPOINTS}-wal", f"{CHECKPOINTS}-shm")
-        for name in (ACCEPTED, REJECTED, SPENDING, CHECKPOINTS, *beside, MANIFEST, _LOCK):
+        for name in (ACCEPTED, REJECTED, SPENDING, EXECUTIONS, CHECKPOINTS, *beside, MANIFEST, _LOCK):
             (self.path / name).unlink(missing_ok=True)
         with suppress(OSError):
             self.path.rmdir()

@@ -168,7 +168,10 @@ def fingerprint_catalog(catalog: Catalog) -> str:
 def _dump_tool(tool: Tool) -> JSON:
     """Return what counts of a tool; what only some readers know is left out where it says nothing."""
     silent = {name for name in _OPTIONAL if getattr(tool, name) == Tool.model_fields[name].default}
-    return tool.model_dump(mode="json", exclude={"source", *silent})
+    dumped = tool.model_dump(mode="json", exclude={"source", *silent})
+    if "annotations" in dumped and dumped["annotations"]["idempotent"] is None:
+        del dumped["annotations"]["idempotent"]
+    return dumped
 
 
 _OPTIONAL = ("provider", "annotations", "runs")

@@ -17,6 +17,7 @@ from toolflow_graph.dataset import REJECTED, is_accepted
 from toolflow_graph.dialogue.graph import build_graph
 from toolflow_graph.dialogue.stage import Stage, load_stage
 from toolflow_graph.errors import ModelError, RunError, SettingsError
+from toolflow_graph.live.executions import Executions, note_executions_in, open_executions
 from toolflow_graph.models import ChatClient
 from toolflow_graph.models.ledger import Account, charge_to
 from toolflow_graph.models.settings import ModelSettings, change_models
@@ -70,6 +71,7 @@ class Run:
         self._reasons: Counter[str] = Counter()
         self._examples: dict[str, str] = {}
         self._spending = spending
+        self._executions: Executions | None = None
         self._greeting: asyncio.Task[None] | None = None
         self._failure: BaseException | None = None
         self._resumed = False
@@ -200,10 +202,14 @@ class Run:
     async def _open_player(self) -> AsyncIterator[Player]:
         await self._await_models()
         settings = self.settings.dialogue(self.settings.patterns)
-        if self.folder is None or self.settings.checkpoints == "none":
+        if self.folder is None:
             yield Player(build_graph().compile(), settings, self.stage, saved=False)
             return
-        with blame_disk(self.folder.path):
+        noted = self.folder.path if self.stage.live is not None else None
+        with blame_disk(self.folder.path), open_executions(noted) as self._executions:
+            if self.settings.checkpoints == "none":
+                yield Player(build_graph().compile(), settings, self.stage, saved=False)
+                return
             async with open_checkpoints(self.folder.path / CHECKPOINTS) as saver:
                 yield Player(build_graph().compile(checkpointer=saver), settings, self.stage, saved=True)
 
@@ -227,6 +233,7 @@ class Run:
 
     async def _work(self, player: Player, finished: "asyncio.Queue[DialogueRecord | None]") -> None:
         charge_to(self.account)
+        note_executions_in(self._executions)
         while (taken := self._slots.take()) is not None:
             if self.stopped:
                 return

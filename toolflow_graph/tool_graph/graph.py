@@ -73,7 +73,7 @@ class ToolGraph:
     @cached_property
     def weights(self) -> WeightedEdges:
         """The edges with weights."""
-        return WeightedEdges(self.incidence, self.domains)
+        return WeightedEdges(self.incidence, self.tools, self.domains)
 
     @cached_property
     def pp(self) -> "csr_array[np.float64, tuple[int, int]]":

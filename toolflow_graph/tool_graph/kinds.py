@@ -21,9 +21,15 @@ _PARTIAL = {
     ("text", "date"): 0.5,
     ("text", "moment"): 0.5,
     ("date", "moment"): 0.5,
+    ("moment", "integer"): 0.5,  # seconds since 1970
+    ("boolean", "text"): 0.25,
+    ("boolean", "integer"): 0.25,
     ("list", "text"): 0.25,  # a list of identifiers holds some for a slot that takes one
     ("list", "integer"): 0.25,
     ("list", "number"): 0.25,
+    ("list", "object"): 0.25,
+    ("object", "text"): 0.25,  # what is described by an object often has its identifier in there
+    ("object", "integer"): 0.25,
 }
 _NUMBERS = {name: number for number, name in enumerate(KINDS)}
 _TYPES = {"string": "text", "integer": "integer", "number": "number", "boolean": "boolean", "array": "list"}

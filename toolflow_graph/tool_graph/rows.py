@@ -20,6 +20,8 @@ __all__ = ["NeighbourRows", "clear_bit", "count_bits", "has_bit", "list_bits", "
 _FEW = 256
 """A string that reaches more tools is kept as bits."""
 
+_BITS = np.left_shift(np.uint64(1), np.arange(64, dtype=np.uint64))
+
 
 class _Reach:
     """The tools of one side (or of both) that strings reach through similar strings."""
@@ -34,15 +36,15 @@ class _Reach:
         self._kept: dict[int, NDArray[np.uint64]] = {}
         self._size = owners.shape[1]
 
-    def add(self, strings: "NDArray[np.int64]", flags: "NDArray[np.uint8]", words: "NDArray[np.uint64]") -> None:
-        """Mark what the strings reach: of common ones in `words` (bits), of others in `flags` (bytes)."""
+    def add(self, strings: "NDArray[np.int64]", words: "NDArray[np.uint64]") -> None:
+        """Set the bits of what the strings reach."""
         many = self._many[strings]
         if many.any():
             for string in strings[many].tolist():
                 np.bitwise_or(words, self._keep(string), out=words)
             strings = strings[~many]
         if len(strings):
-            flags[self._list(strings)] = 1
+            _set_bits(words, self._list(strings))
 
     def _list(self, strings: "NDArray[np.int64]") -> "NDArray[np.integer]":
         near = self._near[1][spread_rows(self._near[0], strings)]
@@ -51,9 +53,8 @@ class _Reach:
     def _keep(self, string: int) -> "NDArray[np.uint64]":
         kept = self._kept.get(string)
         if kept is None:
-            flags = _make_flags(self._size)
-            flags[self._list(np.array([string]))] = 1
-            kept = self._kept[string] = _pack(flags)
+            kept = self._kept[string] = _make_words(self._size)
+            _set_bits(kept, self._list(np.array([string])))
         return kept
 
 
@@ -86,11 +87,9 @@ class NeighbourRows:
         return self._mark(tool, (self._incidence.takes, self._givers))
 
     def _mark(self, tool: int, *ways: tuple[Side, _Reach]) -> "NDArray[np.uint64]":
-        flags = _make_flags(self._size)
-        words = np.zeros(len(flags) // 64, np.uint64)
+        words = _make_words(self._size)
         for side, reach in ways:
-            reach.add(side.of(tool), flags, words)
-        np.bitwise_or(words, _pack(flags), out=words)
+            reach.add(side.of(tool), words)
         clear_bit(words, tool)
         return words
 
@@ -126,10 +125,9 @@ def pick_bit(words: "NDArray[np.uint64]", rank: int) -> int:
     return 64 * at + (word & -word).bit_length() - 1
 
 
-def _make_flags(size: int) -> "NDArray[np.uint8]":
-    return np.zeros(-(-max(size, 1) // 64) * 64, np.uint8)
+def _make_words(size: int) -> "NDArray[np.uint64]":
+    return np.zeros(-(-max(size, 1) // 64), np.uint64)
 
 
-def _pack(flags: "NDArray[np.uint8]") -> "NDArray[np.uint64]":
-    words: NDArray[np.uint64] = np.packbits(flags, bitorder="little").view(np.uint64)
-    return words if sys.byteorder == "little" else words.byteswap()
+def _set_bits(words: "NDArray[np.uint64]", tools: "NDArray[np.integer]") -> None:
+    np.bitwise_or.at(words, tools >> 6, _BITS[tools & 63])

@@ -6,16 +6,21 @@ has a weight: the sum over all pairs of similar slots of
     cosine × agreement of their kinds × rarity of the one string × rarity of the other.
 
 Rarity is the inverse document frequency of a string over the square root of the number of its tools: a string then adds
-about as much to the weight of a tool's edges however many tools it leads to. Where one tool returns what the other
-takes (P-R), a pair counts three times as much, but a fifth if the parameter is optional, and a fifth if the producer
-itself takes what it returns: it does not tell anything new. Where both take the same (P-P), tools of one domain count
-half, so that walks also leave it.
+about as much to the weight of a tool's edges however many tools it leads to. Tools with a similar string count too,
+since one more way to describe an `id` does not make it rare.
+
+Where one tool returns what the other takes (P-R), a pair counts the more, the more the tools have to do with each
+other: the `id` that `list_issues` returns is the one that `close_issue` takes. That is the cosine of the words of their
+names (see `list_topics`), plus a fiftieth for tools that have none in common, times thirty. A pair counts a fifth if
+the parameter is optional, and a fifth if the producer itself takes what it returns: it does not tell anything new.
+Where both take the same (P-P), tools of one domain count a tenth, so that walks also leave it.
+
+At last each weight is divided by the fourth root of the sums of both tools, so that walks do not end up at a few tools.
 
 Weights are symmetric, and none is stored: steps are drawn, and weights added up, on slots and strings.
 """
 
 import random
-from bisect import bisect_right
 from collections.abc import Collection
 from dataclasses import replace
 from functools import cached_property
@@ -24,21 +29,34 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.sparse import csr_array
 
-from toolflow_graph.tool_graph.incidence import Incidence, gather, turn_around
+from toolflow_graph.tool_graph.incidence import Incidence, Side, gather, turn_around
 from toolflow_graph.tool_graph.kinds import AGREEMENT, KINDS
+from toolflow_graph.tool_graph.topics import join_by_topic, list_topics
+from toolflow_graph.tool_graph.ways import Way
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
+
+    Matrix = csr_array[np.float64, tuple[int, int]]
 
 __all__ = ["WeightedEdges"]
 
-_FEEDING = 3.0
+_FEEDING = 30.0
+_APART = 0.02
+"""What tools count whose names have nothing in common, where the same name counts 1."""
+
 _LESSER = 0.2
-_SAME_DOMAIN = 0.5
+_SAME_DOMAIN = 0.1
+_EVENNESS = 0.25
+_SMALLEST = 1e-3
+"""Sums of a tool's weights below this part of the usual one count as this."""
+
+_NOISE = 1e-9
 _TRIALS = 64
 """Draws that may be refused before the weights of all neighbours are listed."""
 
-_TOOLS_AT_ONCE = 4096
 _SLOTS_AT_ONCE = 100_000
 
 
@@ -46,60 +64,66 @@ class WeightedEdges:
     """The edges of a Tool Graph with weights, on the slots that they come from.
 
     `incidence` is that of the plain graph with each string split by kind and use of its slots; its `similar` holds what
-    a pair of parameters adds to the weight of an edge.
+    a pair of parameters adds to the weight of an edge. `strengths` holds the sum of the weights of each tool's edges.
     """
 
-    def __init__(self, incidence: Incidence, domains: tuple[str, ...]) -> None:
-        self.incidence, self._use = _split(incidence)
-        names = {name: number for number, name in enumerate(dict.fromkeys(domains))}
-        self._domains = np.array([names[name] for name in domains], np.int64)
+    def __init__(self, incidence: Incidence, names: "Sequence[str]", domains: "Sequence[str]") -> None:
+        self.incidence, use = _split(incidence)
+        numbers = {name: number for number, name in enumerate(dict.fromkeys(domains))}
+        self._domains = np.array([numbers[name] for name in domains], np.int64)
         takes, gives, similar = self.incidence.takes, self.incidence.gives, self.incidence.similar
-        self._takers = np.diff(takes.owners.indptr).astype(np.float64)
-        self._givers = np.diff(gives.owners.indptr).astype(np.float64)
-        self.fed = similar.data * _FEEDING * np.repeat(self._use, np.diff(similar.indptr)) * self._use[similar.indices]
-        ends, first, last = similar.indices, similar.indptr[:-1], similar.indptr[1:]
-        self._to_peers = _accumulate(similar.data * self._takers[ends])
-        self._to_makers = _accumulate(self.fed * self._givers[ends])
-        self._to_takers = _accumulate(self.fed * self._takers[ends])
+        fed = _FEEDING * similar.data * np.repeat(use, np.diff(similar.indptr)) * use[similar.indices]
+        feeding = csr_array((fed, similar.indices, similar.indptr), shape=similar.shape)
+        needs, makes = _list_slots(takes), _list_slots(gives)
+        takers, makers = _list_owners(takes), _list_owners(gives)
+        apart = csr_array((fed * _APART, similar.indices, similar.indptr), shape=similar.shape)
+        close_needs, close, close_makes = join_by_topic(takes, gives, feeding, list_topics(names, domains))
+        count = self.incidence.size
+        where = csr_array((np.ones(count), self._domains, np.arange(count + 1)), (count, count), np.float64)
+        own_needs, own, same_needs = join_by_topic(takes, takes, similar, where)
         ways = (
-            (takes, self._to_peers, takes.owners),
-            (takes, self._to_makers, gives.owners),
-            (gives, self._to_takers, takes.owners),
+            Way(needs, similar, takers),
+            Way(needs, apart, makers),
+            Way(close_needs, close, close_makes.T.tocsr()),
+            Way(makes, apart, takers),
+            Way(close_makes, close.T.tocsr(), close_needs.T.tocsr()),
         )
-        self._ways = tuple(
-            (side, _accumulate((sums[last] - sums[first])[side.strings]), sums, owners) for side, sums, owners in ways
-        )
+        self._set_ways(ways, Way(own_needs, own, same_needs.T.tocsr()))
+        sums = self.strengths
+        usual = np.median(sums[sums > _NOISE * sums.max()]) if sums.any() else 1.0
+        factors = np.maximum(sums / usual, _SMALLEST) ** -_EVENNESS
+        self._set_ways(tuple(way.scale(factors) for way in ways), self._colleagues.scale(factors))
+
+    def _set_ways(self, ways: tuple[Way, ...], colleagues: Way) -> None:
+        """Take the ways to peers, to makers (apart, close) and to takers, and the part of the first inside domains."""
+        self._ways, self._colleagues = ways, colleagues
+        self._peers, self._makers = ways[0], ways[1:3]
+        self._shares = np.stack([way.shares for way in ways], axis=1)
+        self._loops = sum((2 * way.weigh_loops() for way in self._makers), _SAME_DOMAIN * ways[0].weigh_loops())
+        self.strengths = np.maximum(self.spread(np.ones(self.incidence.size)), 0.0)
 
     @cached_property
     def components(self) -> "NDArray[np.int64]":
         """Number of the connected component of each tool."""
         return self.incidence.find_components()
 
-    @cached_property
-    def strengths(self) -> "NDArray[np.float64]":
-        """Sum of the weights of each tool's edges, tools of one domain in full."""
-        return np.maximum(self.spread(np.ones(self.incidence.size)), 0.0)
-
     def spread(self, values: "NDArray[np.float64]") -> "NDArray[np.float64]":
-        """Return, for each tool, the sum over its edges of weight times the value of the other tool.
-
-        That tools of one domain may count half is left out here.
-        """
-        takes, gives, similar, fed = self._matrices
-        taken, given = takes.T @ values, gives.T @ values
-        spread: NDArray[np.float64] = takes @ (similar @ taken + fed @ given) + gives @ (fed @ taken)
-        return spread - self._own * values
+        """Return, for each tool, the sum over its edges of weight times the value of the other tool."""
+        spread = sum((way.spread(values) for way in self._ways), -self._loops * values)
+        return spread - (1 - _SAME_DOMAIN) * self._colleagues.spread(values)
 
     def weigh(self, tool: int) -> "NDArray[np.float64]":
         """Return the weights of the edges between one tool and every other."""
-        takes, gives, similar = self.incidence.takes, self.incidence.gives, self.incidence.similar
-        akin = self._domains == self._domains[tool]
-        weights = np.zeros(self.incidence.size)
-        for side, data, other in ((takes, similar.data, takes), (takes, self.fed, gives), (gives, self.fed, takes)):
-            near = gather(similar.indptr, side.of(tool))[0]
-            owned, place = gather(other.owners.indptr, similar.indices[near])
-            added = np.bincount(other.owners.indices[owned], data[near][place], minlength=len(weights))
-            weights += np.where(akin, _SAME_DOMAIN, 1.0) * added if side is other else added
+        weights = self._peers.weigh(tool)
+        weights[self._domains == self._domains[tool]] *= _SAME_DOMAIN
+        for way in self._ways[1:]:
+            weights += way.weigh(tool)
+        weights[tool] = 0.0
+        return weights
+
+    def weigh_producers(self, tool: int) -> "NDArray[np.float64]":
+        """Return the part of each weight that comes from what the other tool returns and this one takes."""
+        weights = sum((way.weigh(tool) for way in self._makers), np.zeros(self.incidence.size))
         weights[tool] = 0.0
         return weights
 
@@ -117,61 +141,38 @@ class WeightedEdges:
         return rng.choices(near.tolist(), weights[near].tolist())[0] if len(near) else None
 
     def _propose(self, tool: int, rng: random.Random) -> int | None:
-        """Draw a pair of slots by what it adds, and return the tool at its other end, perhaps the same tool.
+        """Draw a way by its share and a tool along it, perhaps the same tool; None where no way leads on.
 
-        Tools of one domain are refused as often as they count less; then, and when there is no pair, there is none.
+        Tools of one domain are refused as often as they count less; then it is the same tool too.
         """
-        shares = [sums[side.starts[tool + 1]] - sums[side.starts[tool]] for side, sums, _, _ in self._ways]
-        target = rng.random() * sum(shares)
-        for (side, slots, strings, owners), share in zip(self._ways, shares, strict=True):
+        shares = self._shares[tool].tolist()
+        total = sum(shares)
+        if not total:
+            return None
+        target = rng.random() * total
+        for way, share in zip(self._ways, shares, strict=True):
             if target < share:
-                start = side.starts[tool]
-                string = side.strings[_find(slots, slots[start] + target, start, side.starts[tool + 1])]
-                first, last = self.incidence.similar.indptr[string : string + 2]
-                target = strings[first] + rng.random() * (strings[last] - strings[first])
-                near = self.incidence.similar.indices[_find(strings, target, first, last)]
-                begin, end = owners.indptr[near : near + 2].tolist()
-                drawn = int(owners.indices[begin + rng.randrange(end - begin)])
-                akin = strings is self._to_peers and self._domains[drawn] == self._domains[tool]
+                drawn = way.draw(tool, rng)
+                akin = way is self._peers and self._domains[drawn] == self._domains[tool]
                 return tool if akin and rng.random() >= _SAME_DOMAIN else drawn
             target -= share
-        return None
-
-    @cached_property
-    def _matrices(self) -> "tuple[csr_array, csr_array, csr_array, csr_array]":
-        size, similar = self.incidence.size, self.incidence.similar
-        takes, gives = (
-            csr_array((np.ones(len(side.strings)), side.strings, side.starts), shape=(size, similar.shape[0]))
-            for side in (self.incidence.takes, self.incidence.gives)
-        )
-        fed = csr_array((self.fed, similar.indices, similar.indptr), shape=similar.shape)
-        return takes, gives, similar, fed
-
-    @cached_property
-    def _own(self) -> "NDArray[np.float64]":
-        """The weight that each tool would have with itself."""
-        takes, gives, similar, fed = self._matrices
-        own = np.zeros(self.incidence.size)
-        for start in range(0, len(own), _TOOLS_AT_ONCE):
-            part = slice(start, start + _TOOLS_AT_ONCE)
-            own[part] = (takes[part] @ similar).multiply(takes[part]).sum(axis=1)
-            own[part] += 2 * (takes[part] @ fed).multiply(gives[part]).sum(axis=1)
-        return own
+        return tool
 
 
-def _find(sums: "NDArray[np.float64]", target: float, first: int, last: int) -> int:
-    """Return the entry from `first` to `last` in whose share of the running sums the target lies."""
-    return min(bisect_right(sums, target, first + 1, last + 1), last) - 1
+def _list_slots(side: Side) -> "Matrix":
+    """Return tools × nodes, 1 where a tool has a slot."""
+    return csr_array((np.ones(len(side.strings)), side.strings, side.starts), shape=side.owners.shape[::-1])
 
 
-def _accumulate(values: "NDArray[np.float64]") -> "NDArray[np.float64]":
-    return np.concatenate(([0.0], np.cumsum(values)))
+def _list_owners(side: Side) -> "Matrix":
+    owners = side.owners
+    return csr_array((np.ones(owners.nnz), owners.indices, owners.indptr), shape=owners.shape)
 
 
 def _measure_rarity(incidence: Incidence) -> "NDArray[np.float64]":
-    """Return the rarity of each string: the inverse document frequency, spread over its tools."""
-    standing = np.diff((incidence.takes.owners + incidence.gives.owners).tocsr().indptr)
-    many = np.maximum(standing, 1)
+    """Return the rarity of each string: the inverse document frequency, spread over its tools and those near."""
+    standing = np.diff((incidence.takes.owners + incidence.gives.owners).tocsr().indptr).astype(np.float64)
+    many = np.clip(np.asarray(incidence.similar @ standing), 1, incidence.size)
     rarity: NDArray[np.float64] = np.log((incidence.size + 1) / many) / np.sqrt(many)
     return rarity
 

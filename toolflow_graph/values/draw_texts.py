@@ -13,6 +13,7 @@ from toolflow_graph.values.lexicon import AIRPORTS, COUNTRIES, CURRENCIES, LANGU
 from toolflow_graph.values.moments import date_format, format_datetime
 from toolflow_graph.values.naming import split_words, word_set
 from toolflow_graph.values.patterns import draw_pattern
+from toolflow_graph.values.technical import draw_technical
 from toolflow_graph.values.topics import draw_topic, examples_in
 
 __all__ = ["draw_text"]
@@ -37,6 +38,8 @@ def draw_text(name: str, schema: JSON, kind: Kind, rng: random.Random, today: da
     description = str(schema.get("description", ""))
     if kind in ("place", "id", "company") and "pattern" not in schema and (told := examples_in(description)):
         return rng.choice(told)
+    if kind in ("text", "id", "person", "place") and (technical := draw_technical(words, description, rng)):
+        return technical
     if kind in ("place", "city") and (special := _draw_special_place(words, description, rng)):
         return special
     simple = _SIMPLE.get(kind)

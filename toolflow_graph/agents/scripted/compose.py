@@ -13,6 +13,7 @@ from toolflow_graph.agents.scripted.request_frames import Needs, askable, change
 from toolflow_graph.agents.scripted.sense import Link, sense
 from toolflow_graph.agents.scripted.speech import bank, pairs
 from toolflow_graph.agents.scripted.text import Manner, draw_manner
+from toolflow_graph.agents.search_tools import phrase_queries
 from toolflow_graph.errors import PlanError
 from toolflow_graph.frames import parse_frame
 from toolflow_graph.types import JSON, ErrorPhrasing, Pattern, PlannedRequest, Tool
@@ -251,14 +252,14 @@ class Composer:
             self._correct(tool, call)
 
     def _search(self, tool: Tool) -> None:
-        found = [tool.name]
-        others = [t.name for t in self.brief.others if t.domain == tool.domain and t.name != tool.name][:40]
-        found += self.rng.sample(others, min(2, len(others)))
-        self.rng.shuffle(found)
-        query = tool.description.split(".")[0].split(",")[0].strip()
-        query = query[:1].lower() + query[1:]
-        call = self._new_call(None, {"query": query}, found=found)
-        self._call([call])
+        """Search until the search finds the tool: one that was too vague is made again with more words."""
+        queries = phrase_queries(tool)
+        first = 0 if self.rng.random() < _VAGUE else max(0, len(queries) - 2)  # the last one says all
+        for query in queries[first:]:
+            self._call([self._new_call(None, {"query": query})])
+            if self.brief.find_tools is not None and tool.name in self.brief.find_tools(query):
+                return
+        raise PlanError(f"no search finds {tool.name!r}")
 
     def _fail(self, tool: Tool, call: int, error: ErrorPhrasing) -> tuple[int, bool]:
         """Let a call fail; return the call that stands in its place, and whether it was given up."""
@@ -380,14 +381,12 @@ class Composer:
             fed |= {name: looked_up_with[name] for name in sense(tool).ids if name in looked_up_with}
         return fed
 
-    def _new_call(self, tool: Tool | None, arguments: JSON, *, found: Sequence[str] = (), counted: bool = True) -> int:
+    def _new_call(self, tool: Tool | None, arguments: JSON, *, counted: bool = True) -> int:
         call: JSON = {
             "tool": tool.name if tool is not None else "search_tools",
             "arguments": arguments,
             "request": self.request,
         }
-        if found:
-            call["found"] = list(found)
         if not counted:
             call["never"] = True
         self.calls.append(call)
@@ -437,6 +436,9 @@ def bound_by(links: Sequence[Link]) -> set[str]:
     """The parameters that links feed."""
     return {link.parameter for link in links}
 
+
+_VAGUE = 0.4
+"""Share of the searches that begin with few words."""
 
 _APOLOGY = re.compile(
     r"(?:sorry|no\b|actually|wait|oops|on second|hang on|hold on|ah|oh|hm|my mistake|correction)", re.IGNORECASE

@@ -27,7 +27,8 @@ class ScriptedToolSimulator:
         agenda = Agenda(scene)
         number = agenda.call_of(call.id)
         if call.name == SEARCH_TOOLS.name:
-            return ToolResult(_find_tools(scene, agenda, number), scene.world)
+            names = scene.find_tools(str(call.arguments.get("query", ""))) if scene.find_tools else ()
+            return ToolResult(document_tools(scene.tools[name] for name in names), scene.world)
         if call.name not in scene.tools:
             return ToolResult({"error": f"unknown tool {call.name!r}"}, scene.world, failed=True)
         tool = with_phrasings(scene.tools[call.name])
@@ -49,12 +50,6 @@ def _taken_later(agenda: Agenda, number: int | None) -> list[str]:
     """Return the paths of what other planned calls take from the result of a call."""
     references = (value for call in agenda.calls for value in call["arguments"].values() if is_reference(value))
     return list(dict.fromkeys(str(path) for call, path, *_ in (v["$from"] for v in references) if call == number))
-
-
-def _find_tools(scene: Scene, agenda: Agenda, number: int | None) -> JSON:
-    names: Sequence[str] = agenda.calls[number].get("found", ()) if number is not None else ()
-    tools = [scene.tools[name] for name in names if name in scene.tools]
-    return document_tools(tools)
 
 
 def _look_back(scene: Scene, tool: Tool, call: ToolCall) -> tuple[JSON | None, Sequence[JSON]]:
