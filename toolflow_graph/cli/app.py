@@ -14,6 +14,7 @@ from toolflow_graph.cli.doctor import doctor
 from toolflow_graph.cli.export import export
 from toolflow_graph.cli.generate import generate
 from toolflow_graph.cli.graph import graph_app
+from toolflow_graph.cli.report import report
 from toolflow_graph.cli.sample import sample
 from toolflow_graph.cli.validate import validate
 from toolflow_graph.errors import ToolflowError
@@ -33,7 +34,7 @@ class _InOrder(TyperGroup):
         return sorted(self.commands, key=_ORDER.index)
 
 
-_ORDER = ["catalog", "graph", "sample", "generate", "validate", "export", "doctor"]
+_ORDER = ["catalog", "graph", "sample", "generate", "validate", "export", "report", "doctor"]
 
 app = typer.Typer(
     name="toolflow",
@@ -67,6 +68,7 @@ app.command()(sample)
 app.command()(generate)
 app.command()(validate)
 app.command()(export)
+app.command()(report)
 app.command()(doctor)
 
 

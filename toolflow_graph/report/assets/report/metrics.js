@@ -1,0 +1,66 @@
+"use strict";
+/* The measures of an evaluation with their 95 % intervals; of several runs, the differences from the first. */
+
+const FAMILIES = {
+  structure: "Structure", coherence: "Coherence", diversity: "Diversity", signatures: "Signatures of failure", judge: "Judge",
+};
+
+function drawMeasures() {
+  if (!data.measures.length) {
+    addSection("measures", "Measures", make("p", { className: "quiet", text: "Not evaluated." }));
+    return;
+  }
+  const families = [...new Set(data.measures.map((measure) => measure.family))];
+  const tables = families.map((family) => make("div", { className: "scroll" }, make("table", { className: "measures" },
+    make("caption", { text: FAMILIES[family] ?? family }),
+    headRow("", ...runs.slice(1).map((run) => `${run.name} − ${runs[0].name}`), "95 % interval"),
+    make("tbody", {}, ...data.measures.filter((measure) => measure.family === family).map(writeMeasure)))));
+  const beyond = several ? " A difference in bold is beyond chance: wider than both intervals together." : "";
+  addSection("measures", "Measures",
+    make("p", { className: "lead", text: `Intervals are bootstrapped over dialogues. ↑ more is better, ↓ less is better.${beyond}` }), ...tables, drawEvaluated());
+}
+
+function writeMeasure(measure) {
+  const arrow = { higher: " ↑", lower: " ↓" }[measure.better] ?? "";
+  const notes = [...new Set(measure.values.map((one) => one?.note).filter(Boolean))];
+  const measured = measure.values.some((one) => typeof one?.value === "number");
+  return make("tr", {},
+    make("th", { scope: "row" }, `${measure.label}${arrow}`, ...notes.map((text) => make("span", { className: "note", text })), ...writeWorst(measure)),
+    ...measure.values.map((one) => writeValueCell(one, measure.unit)),
+    ...measure.differences.map((one) => writeDifference(one, measure.unit)),
+    make("td", {}, measured ? drawInterval(measure.values, measure.unit) : ""));
+}
+
+function writeValueCell(one, unit) {
+  if (typeof one?.value !== "number") return make("td", { className: "figure quiet", text: "not measured" });
+  const interval = typeof one.low === "number" ? `${sayFigure(one.low, unit)} to ${sayFigure(one.high, unit)}` : "";
+  return make("td", { className: "figure" }, sayFigure(one.value, unit),
+    unit && !["share", "count"].includes(unit) ? make("span", { className: "unit", text: ` ${unit}` }) : null,
+    interval ? make("span", { className: "note", text: interval }) : null);
+}
+
+function writeDifference(one, unit) {
+  if (!one) return make("td", { className: "figure quiet", text: "" });
+  const said = sayFigure(Math.abs(one.value), unit).replace(" %", " points");
+  const cell = make("td", { className: "figure", text: `${one.value < 0 ? "−" : "+"}${said}` });
+  if (one.beyond) cell.classList.add("beyond", one.better === null ? "neutral" : one.better ? "good" : "bad");
+  cell.append(make("span", { className: "note", text: one.beyond === null ? "" : one.beyond ? (one.better === null ? "beyond chance" : one.better ? "better" : "worse") : "within chance" }));
+  return cell;
+}
+
+function writeWorst(measure) {
+  return runs.flatMap((run, number) => {
+    const worst = run.worst[measure.key] ?? [];
+    if (!worst.length) return [];
+    return [make("details", { className: "worst" }, make("summary", { text: `${count(worst.length, "example")}${several ? ` of ${run.name}` : ""}` }),
+      make("ul", {}, ...worst.map((one) => make("li", {},
+        make("a", { href: `#${addressOf({ run: number, id: one.dialogue })}`, text: one.dialogue }),
+        make("span", { text: ` ${one.excerpt}` })))))];
+  });
+}
+
+function drawEvaluated() {
+  const told = runs.filter((run) => run.evaluated && Object.keys(run.evaluated).length);
+  return told.length ? make("details", {}, make("summary", { text: "What the figures depend on" }),
+    ...told.map((run) => make("div", {}, several ? make("h4", { text: run.name }) : null, writeJson(run.evaluated)))) : null;
+}
