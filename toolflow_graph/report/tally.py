@@ -137,6 +137,6 @@ def _fill_bins(counts: Mapping[int, int]) -> tuple[Bin, ...]:
     bins = []
     for start in range(low, high + 1, width):
         end = min(start + width - 1, high)
-        label = str(start) if start == end else f"{start}-{end}"
+        label = str(start) if start == end else f"{start}–{end}"
         bins.append(Bin(label=label, count=sum(counts.get(size, 0) for size in range(start, end + 1))))
     return tuple(bins)

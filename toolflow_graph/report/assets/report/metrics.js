@@ -11,13 +11,15 @@ function drawMeasures() {
     return;
   }
   const families = [...new Set(data.measures.map((measure) => measure.family))];
-  const tables = families.map((family) => make("div", { className: "scroll" }, make("table", { className: "measures" },
-    make("caption", { text: FAMILIES[family] ?? family }),
-    headRow("", ...runs.slice(1).map((run) => `${run.name} − ${runs[0].name}`), "95 % interval"),
-    make("tbody", {}, ...data.measures.filter((measure) => measure.family === family).map(writeMeasure)))));
+  const columns = 2 * runs.length + 1;
+  const bodies = families.map((family) => make("tbody", {},
+    make("tr", { className: "family" }, make("th", { scope: "rowgroup", colSpan: columns, text: FAMILIES[family] ?? family })),
+    ...data.measures.filter((measure) => measure.family === family).map(writeMeasure)));
+  const table = make("div", { className: "scroll" }, make("table", { className: "measures" },
+    several ? headRow("", ...runs.slice(1).map((run) => `${run.name} − ${runs[0].name}`), "95 % intervals") : null, ...bodies));
   const beyond = several ? " A difference in bold is beyond chance: wider than both intervals together." : "";
   addSection("measures", "Measures",
-    make("p", { className: "lead", text: `Intervals are bootstrapped over dialogues. ↑ more is better, ↓ less is better.${beyond}` }), ...tables, drawEvaluated());
+    make("p", { className: "lead", text: `Intervals are bootstrapped over dialogues. ↑ more is better, ↓ less is better.${beyond}` }), table, drawEvaluated());
 }
 
 function writeMeasure(measure) {
@@ -28,7 +30,7 @@ function writeMeasure(measure) {
     make("th", { scope: "row" }, `${measure.label}${arrow}`, ...notes.map((text) => make("span", { className: "note", text })), ...writeWorst(measure)),
     ...measure.values.map((one) => writeValueCell(one, measure.unit)),
     ...measure.differences.map((one) => writeDifference(one, measure.unit)),
-    make("td", {}, measured ? drawInterval(measure.values, measure.unit) : ""));
+    make("td", {}, measured && (several || measure.unit === "share") ? drawInterval(measure.values, measure.unit) : ""));
 }
 
 function writeValueCell(one, unit) {

@@ -29,7 +29,7 @@ function drawMix() {
 
 function drawKey(entries) {
   const dots = several ? runs.map((_, number) => nameRun(number)) : [];
-  return make("p", { className: "key" }, ...dots, ...entries.map(([kind, text]) => make("span", {}, make("i", { className: kind }), text)));
+  return make("p", { className: "key" }, ...dots, ...entries.map(([kind, text]) => make("span", {}, make("i", { className: several ? `${kind} plain` : kind }), text)));
 }
 
 function drawDistributions() {
@@ -37,8 +37,9 @@ function drawDistributions() {
   runs.forEach((run) => run.distributions.forEach((one) => { if (!keys.has(one.key)) keys.set(one.key, one.label); }));
   const charts = [...keys].map(([key, label]) => drawDistribution(label, runs.map((run) => run.distributions.find((one) => one.key === key))));
   if (!charts.length) return;
+  const [wide, narrow] = [true, false].map((tall) => charts.filter((chart) => chart.classList.contains("tall") === tall));
   addSection("spread", "How it is spread", make("p", { className: "lead", text: `Over the accepted dialogues${several ? ", as shares of each run" : ""}.` }),
-    several ? drawKey([]) : null, make("div", { className: "charts" }, ...charts));
+    several ? drawKey([]) : null, make("div", { className: "charts" }, ...narrow), make("div", { className: "charts wide" }, ...wide));
 }
 
 function drawDistribution(label, found) {
@@ -63,7 +64,7 @@ function drawDistribution(label, found) {
   const more = names.length - shown.size;
   const ordered = names.filter((name) => shown.has(name)).flatMap((name) => rows.filter((row) => row.label === name));
   return make("figure", { className: "tall" }, make("figcaption", { text: label }),
-    drawBars(ordered.map((row) => ({ ...row, label: sayPattern(row.label) })), { label: told, unit: several ? "share" : "dialogues", width: 520, gutter: 190 }),
+    drawBars(ordered.map((row) => ({ ...row, label: sayPattern(row.label) })), { label: told, unit: several ? "share of dialogues" : "dialogues", share: several, width: 450, gutter: 165 }),
     more > 0 ? make("p", { className: "quiet", text: `and ${group(more)} more` }) : null);
 }
 

@@ -2,6 +2,7 @@
 /* Charts, drawn by Observable Plot. Texts go in as text; colours are those of the page, so light and dark need no redrawing. */
 
 const FONT = { fontFamily: "inherit", fontSize: "12px", background: "none", color: "var(--text)", overflow: "visible" };
+const sayShare = (value) => `${Math.round(100 * value)} %`;
 const fills = (number) => `var(--run-${number})`;
 
 function plot(options, label) {
@@ -12,7 +13,7 @@ function plot(options, label) {
 }
 
 /* Bars that lie, one row a label; `wanted` is a mark on the row. Rows: {label, run, value, wanted, told}. */
-function drawBars(rows, { label, unit, width = 640, gutter = 240 }) {
+function drawBars(rows, { label, unit, share = false, width = 640, gutter = 240 }) {
   const labels = [...new Set(rows.map((row) => row.label))];
   const most = Math.max(...rows.map((row) => Math.max(row.value, row.wanted ?? 0)), 1e-9);
   const thick = several ? 13 : 20;
@@ -20,7 +21,7 @@ function drawBars(rows, { label, unit, width = 640, gutter = 240 }) {
     width,
     height: 34 + labels.length * (several ? 8 + runs.length * thick : 26),
     marginLeft: gutter, marginRight: 70, marginTop: 4, marginBottom: 30,
-    x: { domain: [0, most], label: unit, labelAnchor: "right", labelArrow: "none", ticks: 5, grid: true, tickSize: 0 },
+    x: { domain: [0, most], label: unit, labelAnchor: "right", labelArrow: "none", ticks: 5, grid: true, tickSize: 0, tickFormat: share ? sayShare : undefined },
     fy: { domain: labels, label: null, axis: null, padding: several ? 0.25 : 0.28, tickSize: 0 },
     y: { axis: null, domain: runs.map((_, number) => number), padding: 0.08 },
     marks: [
@@ -34,7 +35,7 @@ function drawBars(rows, { label, unit, width = 640, gutter = 240 }) {
 }
 
 /* Bars that stand, one a bin, beside each other for several runs, which are shown as shares. */
-function drawHistogram(rows, { label, width = 340 }) {
+function drawHistogram(rows, { label, width = 300 }) {
   const labels = [...new Set(rows.map((row) => row.label))];
   const every = Math.ceil(labels.length / 9);
   const sideways = labels.length > 1 && labels.some((one) => one.length > 5);
@@ -42,7 +43,7 @@ function drawHistogram(rows, { label, width = 340 }) {
     width, height: 170, marginLeft: 40, marginRight: 6, marginTop: 14, marginBottom: sideways ? 44 : 28,
     fx: { domain: labels, label: null, padding: several ? 0.12 : 0.1, ticks: labels.filter((_, at) => at % every === 0), tickSize: 0, tickRotate: sideways ? -35 : 0 },
     x: { axis: null, domain: runs.map((_, number) => number), padding: 0 },
-    y: { label: null, grid: true, ticks: 4, tickSize: 0, tickFormat: several ? (value) => `${Math.round(100 * value)} %` : "~s" },
+    y: { label: null, grid: true, ticks: 4, tickSize: 0, tickFormat: several ? sayShare : "~s" },
     marks: [
       Plot.barY(rows, { fx: "label", x: "run", y: "value", fill: (row) => fills(row.run), rx: 1 }),
       Plot.tickY(rows.filter((row) => typeof row.wanted === "number"), { fx: "label", x: "run", y: "wanted", stroke: "var(--text)", strokeWidth: 2 }),
@@ -60,7 +61,7 @@ function drawInterval(values, unit) {
   const [low, high] = share ? [0, 1] : [Math.min(...ends), Math.max(...ends)];
   const room = share ? 0 : Math.max((high - low) * 0.15, Math.abs(high) * 1e-3, 1e-9);
   return plot({
-    width: 170, height: 10 + 12 * rows.length, margin: 5, marginTop: 2, marginBottom: 2, axis: null,
+    width: 130, height: 10 + 12 * rows.length, margin: 5, marginTop: 2, marginBottom: 2, axis: null,
     x: { domain: [low - room, high + room] },
     y: { domain: rows.map((row) => row.run), type: "point", padding: 0.5 },
     marks: [

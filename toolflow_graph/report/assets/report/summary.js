@@ -20,9 +20,24 @@ function drawSummary() {
         good === null ? null : make("span", { className: "sign", text: good ? "✓" : "!", aria: { hidden: "true" } }),
         make("span", { text: run.verdict.text })),
       make("dl", { className: "tiles" }, ...listTiles(run).flatMap(([value, words, note]) => [make("div", {},
-        make("dd", { text: value }), make("dt", { text: words }), note ? make("dd", { className: "note", text: note }) : null)])));
+        make("dd", { text: value }), make("dt", { text: words }), note ? make("dd", { className: "note", text: note }) : null)])),
+      writeAsked(run));
   });
   addSection("summary", "Summary", make("div", { className: `cards of-${runs.length}` }, ...cards), ...drawAsked(), drawAbsent());
+}
+
+/* What was asked for, in a line. */
+function writeAsked({ manifest }) {
+  if (!manifest) return null;
+  const { settings, catalog } = manifest;
+  const plural = (one, many) => (one === many ? String(one) : `${one} to ${many}`);
+  return make("p", { className: "asked" }, make("b", { text: "Asked for: " }), [
+    count(settings.dialogues, "dialogue"), `seed ${settings.seed}`, `method ${settings.method}`,
+    settings.cast === "llm" ? sayModels(settings.models) : `${settings.cast} cast${settings.models.reword.length ? `, ${sayModels(settings.models)}` : ""}`,
+    `${settings.tools} tools by ${settings.strategy}, ${count(settings.distractors, "distractor")}`,
+    `${plural(settings.min_requests, settings.max_requests)} requests`,
+    `catalog ${catalog.path ?? "bundled"} (${count(catalog.tools, "tool")})`,
+  ].join(" · "));
 }
 
 function listTiles({ counts, manifest, found }) {
