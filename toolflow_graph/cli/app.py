@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from toolflow_graph.cli.catalog import catalog_app
 from toolflow_graph.cli.doctor import doctor
+from toolflow_graph.cli.evaluate import evaluate_app
 from toolflow_graph.cli.export import export
 from toolflow_graph.cli.generate import generate
 from toolflow_graph.cli.graph import graph_app
@@ -34,7 +35,7 @@ class _InOrder(TyperGroup):
         return sorted(self.commands, key=_ORDER.index)
 
 
-_ORDER = ["catalog", "graph", "sample", "generate", "validate", "export", "report", "doctor"]
+_ORDER = ["catalog", "graph", "sample", "generate", "validate", "export", "evaluate", "report", "doctor"]
 
 app = typer.Typer(
     name="toolflow",
@@ -68,6 +69,7 @@ app.command()(sample)
 app.command()(generate)
 app.command()(validate)
 app.command()(export)
+app.add_typer(evaluate_app, name="evaluate")
 app.command()(report)
 app.command()(doctor)
 

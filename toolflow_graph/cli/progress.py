@@ -10,13 +10,14 @@ from rich.text import Text
 
 from toolflow_graph.runner import Run, RunEvent
 
-__all__ = ["play_run"]
+__all__ = ["RateColumn", "play_run"]
 
 
-class _RateColumn(ProgressColumn):
-    """Dialogues per second, or per minute."""
+class RateColumn(ProgressColumn):
+    """What is done per second, or per minute."""
 
     def render(self, task: Task) -> Text:
+        """Return the rate of a task, nothing while there is none."""
         speed = task.finished_speed or task.speed
         if speed is None:
             return Text("")
@@ -50,7 +51,7 @@ async def _play(run: Run, console: Console, *, quiet: bool) -> int | None:
         TextColumn("Generating"),
         BarColumn(),
         MofNCompleteColumn(),
-        _RateColumn(),
+        RateColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
         console=console,

@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sentence_transformers import SentenceTransformer
 
-__all__ = ["BACKENDS", "DEFAULT_ENCODER", "Backend", "Encoder", "SentenceEncoder", "load_model"]
+__all__ = [
+    "BACKENDS",
+    "DEFAULT_ENCODER",
+    "Backend",
+    "Encoder",
+    "SentenceEncoder",
+    "load_model",
+    "one_thread",
+    "quiet_loading",
+]
 
 DEFAULT_ENCODER = "all-MiniLM-L6-v2"
 
@@ -145,7 +154,7 @@ class SentenceEncoder:
             for index, length in enumerate(_count_tokens(model, clean)):
                 groups[length].append(index)
             rows: list[NDArray[np.float32]] = []
-            with _one_thread():
+            with one_thread():
                 for group in groups.values():
                     for start in range(0, len(group), batch):
                         part = [clean[index] for index in group[start : start + batch]]
@@ -192,7 +201,7 @@ def load_model(name: str, model: str, revision: str | None) -> "SentenceTransfor
     """Load a sentence-transformers model quietly; a folder without asking any server."""
     local = Path(model).is_dir()
     try:
-        with _quiet_loading(offline=local):
+        with quiet_loading(offline=local):
             from sentence_transformers import SentenceTransformer  # noqa: PLC0415
 
             return SentenceTransformer(model, device="cpu", revision=revision, local_files_only=local)
@@ -209,7 +218,7 @@ def load_model(name: str, model: str, revision: str | None) -> "SentenceTransfor
 
 
 @contextlib.contextmanager
-def _quiet_loading(*, offline: bool) -> Iterator[None]:
+def quiet_loading(*, offline: bool) -> Iterator[None]:
     """Keep transformers' progress bars off, and with `offline` the hub out, while a model loads."""
     import huggingface_hub.constants as hub  # noqa: PLC0415
     import transformers.utils.logging  # noqa: PLC0415
@@ -235,7 +244,8 @@ def _quiet_loading(*, offline: bool) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
+    """Compute by one thread: results then do not depend on the number of processors."""
     import torch  # noqa: PLC0415
 
     before = torch.get_num_threads()

@@ -1,6 +1,7 @@
 """What an evaluation says: measures with their intervals, distributions, and the dialogues that did worst."""
 
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -16,8 +17,9 @@ class Measure(Record):
     """One figure about a set of dialogues.
 
     `value` is None where it was not measured; `note` then says why. `low` and `high` bound the 95 % confidence interval
-    of a bootstrap over dialogues, where there is one. `unit` is "share" (0 to 1), "count", "bits", "points" (of a
-    scale that `note` names) and the like; `better` is the direction in which data gets better, None where neither is.
+    over dialogues (bootstrap or jackknife), where there is one. `unit` is "share" (0 to 1), "ratio" (the same, but not
+    of dialogues or turns), "count", "bits", "points" (of a scale that `note` names) and the like; `better` is the
+    direction in which data gets better, None where neither is.
     """
 
     key: str
@@ -76,3 +78,20 @@ class Evaluation(Record):
             if measure.key == key:
                 return measure
         raise KeyError(key)
+
+    def with_measures(
+        self, measures: Iterable[Measure], *, worst: Mapping[str, tuple[Example, ...]] | None = None, **settings: Any
+    ) -> "Evaluation":
+        """Return the evaluation with further measures, such as a judge's, and what they depend on.
+
+        A measure takes the place of one with the same key.
+        """
+        added = {measure.key: measure for measure in measures}
+        kept = [added.pop(measure.key, measure) for measure in self.measures]
+        return self.model_copy(
+            update={
+                "measures": (*kept, *added.values()),
+                "worst": {**self.worst, **(worst or {})},
+                "settings": {**self.settings, **settings},
+            }
+        )

@@ -12,7 +12,7 @@ from toolflow_graph.types import JSON, DialoguePlan, Pattern, TurnLabel
 from toolflow_graph.values.read_dates import NO_YEAR
 from toolflow_graph.values.reading import Reading, read
 
-__all__ = ["Call", "CheckedDialogue", "Segment", "iterate_leaves", "read_dialogue"]
+__all__ = ["SEARCH", "Call", "CheckedDialogue", "Segment", "iterate_leaves", "read_dialogue", "text_of"]
 
 SEARCH = "search_tools"
 
