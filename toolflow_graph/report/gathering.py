@@ -1,87 +1,111 @@
 """Reads a run, or any file of dialogues, once, and gathers all that its report shows."""
 
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
-from toolflow_graph.dataset import MANIFEST, REJECTED, open_dialogues
+from toolflow_graph.dataset import MANIFEST, REJECTED, StoredDialogue, open_dialogues
 from toolflow_graph.errors import CatalogError, DatasetError, RunError
-from toolflow_graph.evaluation import Distribution, Evaluation
+from toolflow_graph.evaluation import Analysis, Evaluation
 from toolflow_graph.report.packing import PackedDialogues, Packer, pack_json
 from toolflow_graph.report.run_graph import draw_run_graph
 from toolflow_graph.report.tally import Tally
 from toolflow_graph.runner import Manifest, read_manifest
-from toolflow_graph.settings import apportion
+from toolflow_graph.settings import assign_patterns
 from toolflow_graph.types import JSON, PATTERNS, Pattern
 
-__all__ = ["DIALOGUES_SHOWN", "GatheredRun", "gather_run"]
+__all__ = ["DIALOGUES_SHOWN", "Analyse", "GatheredRun", "gather_run"]
 
 DIALOGUES_SHOWN = 20_000
 """Dialogues of a run that a page holds at most; figures count all."""
 
 
+Analyse = Callable[[Iterable[StoredDialogue], "Manifest | None"], Analysis]
+"""Measures the accepted dialogues of a run, taking them one by one."""
+
+
 @dataclass(frozen=True)
 class GatheredRun:
-    """What a page says of one run: `told` in words and figures, `packed` its dialogues, `graph` a packed page."""
+    """What a page says of one run: `told` in words and figures, `packed` its dialogues, `graph` a packed page.
+
+    `analysis` is there if the run was measured while it was read.
+    """
 
     told: JSON
     packed: PackedDialogues
     graph: str | None
     evaluation: Evaluation | None
+    analysis: Analysis | None
 
 
 def gather_run(
     source: Path,
-    evaluation: Evaluation | None = None,
+    measured: Evaluation | Analyse | None = None,
     *,
     shown: int = DIALOGUES_SHOWN,
     on_dialogue: Callable[[], None] | None = None,
 ) -> GatheredRun:
-    """Read a run's folder or a file of dialogues; `on_dialogue` is called after each.
+    """Read a run's folder or a file of dialogues, once.
 
-    Rejected dialogues come after the accepted ones. Raises `DatasetError` when there is nothing to read.
+    Args:
+        source: The folder or file.
+        measured: An evaluation of it, or what measures its accepted dialogues while they are read.
+        shown: Dialogues that the page will hold at most; figures count all.
+        on_dialogue: Called after each dialogue.
+
+    Raises:
+        DatasetError: There is nothing to read, or a line is no dialogue.
     """
     manifest, absent = _open_manifest(source)
     tally, packer = Tally(), Packer()
-    for rejected in (False, True):
-        if rejected and not (source.is_dir() and (source / REJECTED).exists()):
-            continue
+
+    def read(*, rejected: bool) -> Iterator[StoredDialogue]:
         for dialogue in open_dialogues(source, rejected=rejected):
             tally.add(dialogue, accepted=not rejected)
             if len(packer) < shown:
                 packer.add(dialogue, accepted=not rejected)
+            yield dialogue
             if on_dialogue is not None:
                 on_dialogue()
-    if not tally.accepted + tally.rejected and manifest is None:
+
+    accepted = read(rejected=False)
+    first = next(accepted, None)
+    analysis = None
+    if first is not None and callable(measured):
+        analysis = measured(chain((first,), accepted), manifest)
+    deque(accepted, maxlen=0)
+    if source.is_dir() and (source / REJECTED).exists():
+        deque(read(rejected=True), maxlen=0)
+    if not len(packer) and manifest is None:
         raise DatasetError(f"{source}: no dialogue in it; name a run's folder or a file of dialogues, one a line")
+    evaluation = measured if isinstance(measured, Evaluation) else analysis.evaluation if analysis else None
     name = source.resolve().name
-    graph, absent_graph = _draw_graph(tally, manifest, name)
-    absent += absent_graph
+    graph, without_graph = _draw_graph(tally, manifest, name)
+    absent += without_graph
     if not tally.planned:
         absent.append("No plan stands beside the dialogues: they were made without one, or their file holds none.")
     if len(packer) < tally.accepted + tally.rejected:
         absent.append(f"Only the first {len(packer):,} dialogues are on this page; the figures count all.")
-    told = {
+    packed = packer.finish()
+    mix = _lay_mix(manifest, tally)
+    dumped = evaluation.model_dump(mode="json") if evaluation else None
+    spread = dumped["distributions"] if dumped else [one.model_dump(mode="json") for one in tally.list_distributions()]
+    told: JSON = {
         "name": name,
         "counts": _count(tally),
         "manifest": _tell_manifest(manifest),
-        "verdict": _judge(manifest, tally),
-        "mix": _lay_mix(manifest, tally),
-        "found": [
-            {"check": check, **vars(found)}
-            for check, found in sorted(
-                tally.found.items(), key=lambda item: (-item[1].errors, -item[1].warnings, item[0])
-            )
-        ],
-        "distributions": [one.model_dump(mode="json") for one in _merge(evaluation, tally)],
-        "worst": evaluation.model_dump(mode="json")["worst"] if evaluation else {},
-        "evaluated": evaluation.settings if evaluation else None,
+        "verdict": _judge(manifest, tally, mix),
+        "mix": mix,
+        "found": _list_findings(tally),
+        "distributions": spread,
+        "worst": dumped["worst"] if dumped else {},
+        "evaluated": dumped["settings"] if dumped else None,
         "absent": absent,
-        "chunks": 0,
+        "chunks": len(packed.chunks),
     }
-    packed = packer.finish()
-    return GatheredRun({**told, "chunks": len(packed.chunks)}, packed, graph, evaluation)
+    return GatheredRun(told, packed, graph, evaluation, analysis)
 
 
 def _open_manifest(source: Path) -> tuple[Manifest | None, list[str]]:
@@ -122,7 +146,7 @@ def _tell_manifest(manifest: Manifest | None) -> JSON | None:
     return told
 
 
-def _judge(manifest: Manifest | None, tally: Tally) -> JSON:
+def _judge(manifest: Manifest | None, tally: Tally, mix: list[JSON]) -> JSON:
     """Return one sentence on the run, and whether it came out as it was asked for."""
     if manifest is None:
         return {"good": None, "text": f"{_say(tally.accepted, 'dialogue')} from a file."}
@@ -132,7 +156,7 @@ def _judge(manifest: Manifest | None, tally: Tally) -> JSON:
     if rejected:
         share = rejected / (tally.accepted + rejected)
         parts.append(f"{rejected:,} rejected ({share:.1%} of all that were played)")
-    short = sum(max(kind["wanted"] - kind["accepted"], 0) for kind in _lay_mix(manifest, tally) if kind["wanted"])
+    short = sum(max(kind["wanted"] - kind["accepted"], 0) for kind in mix if kind["wanted"])
     if enough and not short:
         parts.append("every kind of dialogue as often as it was wanted")
     elif enough:
@@ -148,20 +172,15 @@ def _lay_mix(manifest: Manifest | None, tally: Tally) -> list[JSON]:
     wanted: Counter[tuple[Pattern, ...]] = Counter()
     if manifest is not None and manifest.settings.with_plan:
         settings = manifest.settings
-        if settings.patterns:
-            wanted[_order(settings.patterns)] = settings.dialogues
-        else:
-            for entry, number in zip(
-                settings.mix, apportion([e.share for e in settings.mix], settings.dialogues), strict=True
-            ):
-                wanted[_order(entry.patterns)] += number
+        kinds_due = assign_patterns(settings.mix, settings.dialogues, settings.seed)
+        wanted.update(map(_order, [settings.patterns] * settings.dialogues if settings.patterns else kinds_due))
     kinds = [*wanted, *(kind for kind in tally.kinds if kind not in wanted)]
     if not wanted and not any(kinds):
         return []
     rows = []
     for kind in kinds:
         accepted, rejected = tally.kinds.get(kind, (0, 0))
-        number = wanted[kind] if wanted else None
+        number: int | None = wanted[kind] if wanted else None
         rows.append({"patterns": kind, "wanted": number, "accepted": accepted, "rejected": rejected})
     return rows
 
@@ -170,11 +189,10 @@ def _order(patterns: tuple[Pattern, ...]) -> tuple[Pattern, ...]:
     return tuple(sorted(patterns, key=PATTERNS.index))
 
 
-def _merge(evaluation: Evaluation | None, tally: Tally) -> list[Distribution]:
-    """Return the distributions of an evaluation, and those counted here that it lacks."""
-    found = list(evaluation.distributions) if evaluation else []
-    keys = {one.key for one in found}
-    return found + [one for one in tally.list_distributions() if one.key not in keys]
+def _list_findings(tally: Tally) -> list[JSON]:
+    """Return a row per check that found something, most errors first."""
+    rows = [{"check": check, **vars(found)} for check, found in tally.found.items()]
+    return sorted(rows, key=lambda row: (-row["errors"], -row["warnings"], row["check"]))
 
 
 def _say(number: int, noun: str) -> str:

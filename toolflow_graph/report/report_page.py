@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from toolflow_graph.report.comparison import compare_measures
+from toolflow_graph.evaluation import Comparison
+from toolflow_graph.report.comparison import lay_measures
 from toolflow_graph.report.gathering import GatheredRun
 from toolflow_graph.report.graph_page import GRAPH_ASSETS
 from toolflow_graph.report.page import Assets, render_page
-from toolflow_graph.types import JSON
 
 __all__ = ["render_report"]
 
@@ -29,15 +29,15 @@ _PLOT_STYLE = Assets(("report/plot_inserted.css",))
 _HERE = "\N{SYMBOL FOR NULL}packed\N{SYMBOL FOR NULL}"
 
 
-def render_report(runs: Sequence[GatheredRun]) -> Iterator[bytes]:
-    """Yield the page of a report piece by piece; of several runs, the others are compared with the first.
+def render_report(runs: Sequence[GatheredRun], comparisons: Sequence[Comparison] = ()) -> Iterator[bytes]:
+    """Yield the page of a report piece by piece; `comparisons` are those of the other runs with the first.
 
     Raises `ResourceError` when the installation lacks a file of the page.
     """
     names = _tell_apart([run.told["name"] for run in runs])
-    data: JSON = {
+    data = {
         "runs": [{**run.told, "name": name, "graph": bool(run.graph)} for run, name in zip(runs, names, strict=True)],
-        "measures": compare_measures([run.evaluation for run in runs]),
+        "measures": lay_measures([run.evaluation for run in runs], comparisons),
     }
     title = " and ".join(names)
     page = render_page(

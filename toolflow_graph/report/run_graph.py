@@ -53,7 +53,7 @@ def draw_run_graph(tally: Tally, manifest: "Manifest | None", title: str) -> Gra
     kinds = [edges[0].kind for edges in evidence]
     facts: JSON = {
         "tau": manifest.settings.tau if manifest else round(min(edge.cosine for edge, _ in tally.edges.values()), 2),
-        "edges_in_all": {kind: kinds.count(kind) for kind in ("P-P", "P-R")},  # type: ignore[misc]
+        "edges_in_all": {kind: kinds.count(kind) for kind in ("P-P", "P-R")},
         "facts": f"{len(names):,} tools of {tally.accepted + tally.rejected:,} dialogues, and the "
         f"{len(evidence):,} edges between tools that were drawn together",
     }

@@ -44,9 +44,14 @@ function writeSignature(given, dress) {
   const line = make("span", { className: "signature" });
   if (typeof given !== "object") return line;
   Object.entries(given).forEach(([key, value], place) => {
-    const plain = make("span", { className: "value", text: sayShort(value) });
-    if (value === null || typeof value !== "object") dress(plain, key, value);
-    line.append(place ? ", " : "", make("span", { className: "name", text: `${key}: ` }), plain);
+    line.append(place ? ", " : "", make("span", { className: "name", text: `${key}: ` }));
+    const parts = Array.isArray(value) && value.length < 9 ? value.map((part, at) => [`${key}[${at}]`, part]) : [[key, value]];
+    parts.forEach(([path, part], at) => {
+      const plain = make("span", { className: "value", text: sayShort(part) });
+      if (part === null || typeof part !== "object") dress(plain, path, part);
+      line.append(at ? " + " : "", plain);
+    });
+    if (!parts.length) line.append("none");
   });
   return line;
 }

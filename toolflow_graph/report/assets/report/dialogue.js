@@ -5,7 +5,7 @@ const WHO = { user: "User", assistant: "Assistant", system: "System", tool: "Too
 
 function writeDialogue(dialogue, into) {
   const labels = new Map((dialogue.turns ?? []).map((label) => [label.message, label]));
-  const parts = [writeHead(dialogue), ...writeFindings((dialogue.findings ?? []).filter((one) => !isPlaced(one, dialogue)))];
+  const parts = [writeHead(dialogue, into), ...writeFindings((dialogue.findings ?? []).filter((one) => !isPlaced(one, dialogue)))];
   const results = matchResults(dialogue.messages);
   const shown = new Set(results.values());
   let request = null;
@@ -25,7 +25,7 @@ function writeDialogue(dialogue, into) {
 const isPlaced = (finding, dialogue) =>
   finding.message_index !== null && finding.message_index !== undefined && finding.message_index < dialogue.messages.length;
 
-function writeHead(dialogue) {
+function writeHead(dialogue, into) {
   const link = makeButton("Copy link", async () => {
     const address = `${location.href.split("#")[0]}#${addressOf(dialogue)}`;
     try {
@@ -36,14 +36,14 @@ function writeHead(dialogue) {
     }
     setTimeout(() => { link.textContent = "Copy link"; }, 1500);
   });
-  const back = makeButton("‹ List", () => { document.body.classList.remove("reading"); element("list").focus(); }, { className: "back" });
+  const back = into.id === "beside" ? null : makeButton("‹ List", () => { document.body.classList.remove("reading"); element("list").focus(); }, { className: "back" });
   const state = make("span", { className: dialogue.accepted ? "chip good" : "chip bad", text: dialogue.accepted ? "accepted" : "rejected" });
   return make("header", { className: "dialogue-head" },
     back,
     make("h2", { text: dialogue.id }),
     state,
     several ? nameRun(dialogue.run) : null,
-    make("span", { className: "buttons" },
+    into.id === "beside" ? null : make("span", { className: "buttons" },
       makeButton("‹", () => step(-1), { title: "The dialogue before (k)", ariaLabel: "The dialogue before" }),
       makeButton("›", () => step(1), { title: "Next dialogue (j)", ariaLabel: "Next dialogue" }),
       makeButton("Unfold calls", toggleCalls, { title: "Fold or unfold all calls (e)" }),

@@ -28,13 +28,6 @@ const group = (number) => number.toLocaleString("en");
 const count = (number, noun) => `${group(number)} ${noun}${number === 1 ? "" : "s"}`;
 const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
 
-function sayFigure(value, unit) {
-  if (value === null || value === undefined) return "not measured";
-  if (unit === "share") return percent(value);
-  const digits = Number.isInteger(value) ? 0 : Math.abs(value) >= 100 ? 1 : Math.abs(value) >= 1 ? 2 : 3;
-  return value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
-}
-
 function saySeconds(seconds) {
   if (seconds < 90) return `${seconds.toFixed(1)} s`;
   if (seconds < 5400) return `${(seconds / 60).toFixed(1)} min`;
@@ -42,6 +35,7 @@ function saySeconds(seconds) {
 }
 
 const sayDollars = (cost) => (cost === null ? "price not known" : `$${cost.toFixed(cost < 1 ? 4 : 2)}`);
+const capitalise = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 const sayPattern = (pattern) => pattern.replaceAll("_", " ");
 
 /* Light and dark */

@@ -1,10 +1,6 @@
 "use strict";
 /* The measures of an evaluation with their 95 % intervals; of several runs, the differences from the first. */
 
-const FAMILIES = {
-  structure: "Structure", coherence: "Coherence", diversity: "Diversity", signatures: "Signatures of failure", judge: "Judge",
-};
-
 function drawMeasures() {
   if (!data.measures.length) {
     addSection("measures", "Measures", make("p", { className: "quiet", text: "Not evaluated." }));
@@ -13,13 +9,13 @@ function drawMeasures() {
   const families = [...new Set(data.measures.map((measure) => measure.family))];
   const columns = 2 * runs.length + 1;
   const bodies = families.map((family) => make("tbody", {},
-    make("tr", { className: "family" }, make("th", { scope: "rowgroup", colSpan: columns, text: FAMILIES[family] ?? family })),
+    make("tr", { className: "family" }, make("th", { scope: "rowgroup", colSpan: columns, text: family })),
     ...data.measures.filter((measure) => measure.family === family).map(writeMeasure)));
   const table = make("div", { className: "scroll" }, make("table", { className: "measures" },
     several ? headRow("", ...runs.slice(1).map((run) => `${run.name} − ${runs[0].name}`), "95 % intervals") : null, ...bodies));
-  const beyond = several ? " A difference in bold is beyond chance: wider than both intervals together." : "";
+  const beyond = several ? " A difference in bold is beyond chance: its p, adjusted for all differences, is below 5 %." : "";
   addSection("measures", "Measures",
-    make("p", { className: "lead", text: `Intervals are bootstrapped over dialogues. ↑ more is better, ↓ less is better.${beyond}` }), table, drawEvaluated());
+    make("p", { className: "lead", text: `In brackets: the 95 % interval over dialogues. ↑ more is better, ↓ less is better.${beyond}` }), table, drawEvaluated());
 }
 
 function writeMeasure(measure) {
@@ -27,26 +23,25 @@ function writeMeasure(measure) {
   const notes = [...new Set(measure.values.map((one) => one?.note).filter(Boolean))];
   const measured = measure.values.some((one) => typeof one?.value === "number");
   return make("tr", {},
-    make("th", { scope: "row" }, `${measure.label}${arrow}`, ...notes.map((text) => make("span", { className: "note", text })), ...writeWorst(measure)),
+    make("th", { scope: "row" }, `${capitalise(measure.label)}${arrow}`, ...notes.map((text) => make("span", { className: "note", text })), ...writeWorst(measure)),
     ...measure.values.map((one) => writeValueCell(one, measure.unit)),
-    ...measure.differences.map((one) => writeDifference(one, measure.unit)),
-    make("td", {}, measured && (several || measure.unit === "share") ? drawInterval(measure.values, measure.unit) : ""));
+    ...measure.differences.map((one) => writeDifference(one)),
+    make("td", {}, measured && (several || ["share", "ratio"].includes(measure.unit)) ? drawInterval(measure.values, measure.unit) : ""));
 }
 
 function writeValueCell(one, unit) {
   if (typeof one?.value !== "number") return make("td", { className: "figure quiet", text: "not measured" });
-  const interval = typeof one.low === "number" ? `${sayFigure(one.low, unit)} to ${sayFigure(one.high, unit)}` : "";
-  return make("td", { className: "figure" }, sayFigure(one.value, unit),
-    unit && !["share", "count"].includes(unit) ? make("span", { className: "unit", text: ` ${unit}` }) : null,
-    interval ? make("span", { className: "note", text: interval }) : null);
+  return make("td", { className: "figure" }, one.told,
+    unit && !["share", "ratio", "count"].includes(unit) ? make("span", { className: "unit", text: ` ${unit}` }) : null,
+    one.interval ? make("span", { className: "note", text: one.interval }) : null);
 }
 
-function writeDifference(one, unit) {
+function writeDifference(one) {
   if (!one) return make("td", { className: "figure quiet", text: "" });
-  const said = sayFigure(Math.abs(one.value), unit).replace(" %", " points");
-  const cell = make("td", { className: "figure", text: `${one.value < 0 ? "−" : "+"}${said}` });
+  const cell = make("td", { className: "figure", text: one.told });
   if (one.beyond) cell.classList.add("beyond", one.better === null ? "neutral" : one.better ? "good" : "bad");
-  cell.append(make("span", { className: "note", text: one.beyond === null ? "" : one.beyond ? (one.better === null ? "beyond chance" : one.better ? "better" : "worse") : "within chance" }));
+  const said = one.beyond === null ? "cannot be judged" : !one.beyond ? "within chance" : one.better === null ? "beyond chance" : one.better ? "better" : "worse";
+  cell.append(make("span", { className: "note", text: said, title: one.note }));
   return cell;
 }
 

@@ -35,14 +35,16 @@ function drawKey(entries) {
 function drawDistributions() {
   const keys = new Map();
   runs.forEach((run) => run.distributions.forEach((one) => { if (!keys.has(one.key)) keys.set(one.key, one.label); }));
-  const charts = [...keys].map(([key, label]) => drawDistribution(label, runs.map((run) => run.distributions.find((one) => one.key === key))));
+  const charts = [...keys].map(([key, label]) => drawDistribution(key, capitalise(label), runs.map((run) => run.distributions.find((one) => one.key === key))));
   if (!charts.length) return;
   const [wide, narrow] = [true, false].map((tall) => charts.filter((chart) => chart.classList.contains("tall") === tall));
   addSection("spread", "How it is spread", make("p", { className: "lead", text: `Over the accepted dialogues${several ? ", as shares of each run" : ""}.` }),
     several ? drawKey([]) : null, make("div", { className: "charts" }, ...narrow), make("div", { className: "charts wide" }, ...wide));
 }
 
-function drawDistribution(label, found) {
+const COUNTED = { requests: "requests", tools: "calls" };
+
+function drawDistribution(key, label, found) {
   const rows = found.flatMap((one, run) => {
     const total = one?.bins.reduce((sum, bin) => sum + bin.count, 0) || 1;
     const scale = several ? 1 / (isSplit(one) ? total : runs[run].counts.accepted || total) : 1;
@@ -50,10 +52,12 @@ function drawDistribution(label, found) {
       label: bin.label, run, value: bin.count * scale, wanted: bin.expected === null ? null : bin.expected * scale,
       told: several ? percent(bin.count * scale, 0) : group(bin.count),
       hint: `${group(bin.count)}${several ? ` (${percent(bin.count * scale)})` : ""}${bin.expected === null ? "" : `, ${group(bin.expected)} wanted`}`,
+      off: bin.expected !== null && bin.expected !== bin.count,
     }));
   });
   const names = [...new Set(rows.map((row) => row.label))];
-  const numbers = names.every((name) => /^[\d.,\s–<>≥≤+-]+$/.test(name));
+  const counted = COUNTED[key] ?? "dialogues";
+  const numbers = names.every((name) => /^[\d.,\s–<>≥≤+-]+( or more)?$/.test(name));
   const told = `${label}: ${rows.slice(0, 40).map((row) => `${row.label} ${row.hint}`).join("; ")}`;
   if (numbers) {
     const sorted = [...rows].sort((one, other) => Number.parseFloat(one.label) - Number.parseFloat(other.label));
@@ -64,7 +68,7 @@ function drawDistribution(label, found) {
   const more = names.length - shown.size;
   const ordered = names.filter((name) => shown.has(name)).flatMap((name) => rows.filter((row) => row.label === name));
   return make("figure", { className: "tall" }, make("figcaption", { text: label }),
-    drawBars(ordered.map((row) => ({ ...row, label: sayPattern(row.label) })), { label: told, unit: several ? "share of dialogues" : "dialogues", share: several, width: 450, gutter: 165 }),
+    drawBars(ordered.map((row) => ({ ...row, label: sayPattern(row.label) })), { label: told, unit: several ? `share of ${counted}` : counted, share: several, width: 450, gutter: 165 }),
     more > 0 ? make("p", { className: "quiet", text: `and ${group(more)} more` }) : null);
 }
 

@@ -57,7 +57,7 @@ function drawHistogram(rows, { label, width = 300 }) {
 function drawInterval(values, unit) {
   const rows = values.map((one, run) => ({ run, ...one })).filter((row) => typeof row.value === "number");
   const ends = rows.flatMap((row) => [row.low ?? row.value, row.high ?? row.value]);
-  const share = unit === "share";
+  const share = unit === "share" || (unit === "ratio" && ends.every((end) => end >= 0 && end <= 1));
   const [low, high] = share ? [0, 1] : [Math.min(...ends), Math.max(...ends)];
   const room = share ? 0 : Math.max((high - low) * 0.15, Math.abs(high) * 1e-3, 1e-9);
   return plot({
@@ -69,5 +69,5 @@ function drawInterval(values, unit) {
       Plot.ruleY(rows.filter((row) => typeof row.low === "number"), { y: "run", x1: "low", x2: "high", stroke: (row) => fills(row.run), strokeWidth: 5, strokeOpacity: 0.35, strokeLinecap: "round" }),
       Plot.dot(rows, { y: "run", x: "value", r: 3.5, fill: (row) => fills(row.run) }),
     ],
-  }, rows.map((row) => `${several ? `${runs[row.run].name}: ` : ""}${sayFigure(row.value, unit)}`).join("; "));
+  }, rows.map((row) => `${several ? `${runs[row.run].name}: ` : ""}${row.told} ${row.interval}`).join("; "));
 }
