@@ -172,8 +172,12 @@ def _lay_mix(manifest: Manifest | None, tally: Tally) -> list[JSON]:
     wanted: Counter[tuple[Pattern, ...]] = Counter()
     if manifest is not None and manifest.settings.with_plan:
         settings = manifest.settings
-        kinds_due = assign_patterns(settings.mix, settings.dialogues, settings.seed)
-        wanted.update(map(_order, [settings.patterns] * settings.dialogues if settings.patterns else kinds_due))
+        due = assign_patterns(settings.mix, settings.dialogues, settings.seed)
+        if settings.patterns:
+            due = [settings.patterns] * settings.dialogues
+        else:
+            wanted.update({_order(entry.patterns): 0 for entry in settings.mix})  # in the order of the mix
+        wanted.update(map(_order, due))
     kinds = [*wanted, *(kind for kind in tally.kinds if kind not in wanted)]
     if not wanted and not any(kinds):
         return []

@@ -21,7 +21,7 @@ function drawMeasures() {
 function writeMeasure(measure) {
   const arrow = { higher: " ↑", lower: " ↓" }[measure.better] ?? "";
   const notes = [...new Set(measure.values.map((one) => one?.note).filter(Boolean))];
-  const measured = measure.values.some((one) => typeof one?.value === "number");
+  const measured = measure.values.some((one) => typeof one?.low === "number");
   return make("tr", {},
     make("th", { scope: "row" }, `${capitalise(measure.label)}${arrow}`, ...notes.map((text) => make("span", { className: "note", text })), ...writeWorst(measure)),
     ...measure.values.map((one) => writeValueCell(one, measure.unit)),

@@ -59,6 +59,9 @@ function drawDistribution(key, label, found) {
   const counted = COUNTED[key] ?? "dialogues";
   const numbers = names.every((name) => /^[\d.,\s–<>≥≤+-]+( or more)?$/.test(name));
   const told = `${label}: ${rows.slice(0, 40).map((row) => `${row.label} ${row.hint}`).join("; ")}`;
+  if (numbers && names.length === 1) {
+    return make("figure", {}, make("figcaption", { text: label }), make("p", { className: "quiet", text: `${names[0]} in every one` }));
+  }
   if (numbers) {
     const sorted = [...rows].sort((one, other) => Number.parseFloat(one.label) - Number.parseFloat(other.label));
     return make("figure", {}, make("figcaption", { text: label }), drawHistogram(sorted, { label: told }));

@@ -44,7 +44,7 @@ function listTiles({ counts, manifest, found }) {
   const mean = (sum) => (counts.accepted ? (sum / counts.accepted).toFixed(1) : "0");
   const errors = found.reduce((sum, one) => sum + one.warnings, 0);
   const tiles = [
-    [group(counts.accepted), manifest ? "dialogues accepted" : "dialogues", manifest ? `${group(manifest.settings.dialogues)} wanted` : ""],
+    [group(counts.accepted), manifest ? "accepted" : counts.accepted === 1 ? "dialogue" : "dialogues", manifest ? `${group(manifest.settings.dialogues)} wanted` : ""],
   ];
   if (manifest || counts.rejected) tiles.push([group(counts.rejected), "rejected", errors ? count(errors, "warning") : ""]);
   tiles.push(
