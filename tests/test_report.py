@@ -386,7 +386,7 @@ def test_arguments_show_where_they_came_from(run, tmp_path):
         assert page.run("document.querySelectorAll('.origin').length") == 0
         page.run("document.querySelector('.requests li:nth-child(2)').focus()")
         addressed = "[...document.querySelectorAll('.addressed')].map((one) => one.dataset.message).filter(Boolean)"
-        assert page.run(addressed) == ["13"]
+        assert page.run(addressed) == ["15"]
         told = page.run("element('plan').textContent")
         assert "find an early train and reserve it" in told
         assert "search_trains.trains.train_id" in told

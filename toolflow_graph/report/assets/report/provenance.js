@@ -43,6 +43,7 @@ function showOrigin(plain, value, origin) {
   if (!message) return;
   message.classList.add("origin");
   message.closest("details:not([open])")?.classList.add("origin");
+  if (message.matches(".call")) return; // folded: what is seen of it are its arguments, not its result
   if (globalThis.CSS?.highlights) CSS.highlights.set("origin", new Highlight(...findValue(message, value)));
 }
 
@@ -57,10 +58,11 @@ function findValue(message, value) {
   const ways = [fold(String(value))];
   if (typeof value === "number") ways.push(fold(value.toLocaleString("en")), fold(value.toFixed(2)));
   if (typeof value === "string") ways.push(fold(value.replaceAll("_", " ")));
+  const words = [...new Set(ways)].filter((way) => way.length > 1 || typeof value === "number");
   const walker = document.createTreeWalker(message, NodeFilter.SHOW_TEXT);
   const ranges = [];
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
-    ranges.push(...findRanges(node, ways.filter((way) => way.length > 1 || typeof value === "number")));
+    ranges.push(...findRanges(node, words));
   }
   return ranges;
 }

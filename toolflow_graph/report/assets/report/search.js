@@ -34,6 +34,7 @@ function readAll(run) {
       progress.told(run);
       await pause();
     }
+    performance.mark("searchable");
   })();
   return readings[run];
 }

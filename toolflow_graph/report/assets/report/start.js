@@ -66,6 +66,7 @@ async function start() {
   await switchRun(0);
   await readAddress();
   document.documentElement.dataset.ready = "yes";
+  performance.mark("ready");
   setTimeout(() => readAll(chosen.run), 300);
 }
 
