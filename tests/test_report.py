@@ -71,7 +71,7 @@ def test_summary_says_what_was_asked_and_what_came(run):
     told = gather_run(run).told
     assert told["verdict"] == {
         "good": True,
-        "text": "3 of 3 wanted dialogues accepted; 1 rejected (25.0% of all that were played); every kind of dialogue "
+        "text": "3 of 3 wanted dialogues accepted; 1 rejected (25.0 % of all that were played); every kind of dialogue "
         "as often as it was wanted.",
     }
     assert told["mix"] == [
@@ -312,6 +312,13 @@ def test_report_is_drawn_and_leads_to_the_dialogues(run, tmp_path):
         assert "not measured" in page.run("element('section-measures').textContent")
         assert page.run("document.querySelectorAll('#section-measures svg').length") == 1
         assert page.run("element('section-costs').textContent.includes('planner')")
+        bar = page.run(
+            "(() => { const bar = document.querySelector('#section-mix [aria-label=bar] rect'); "
+            "bar.scrollIntoView({ block: 'center' }); "
+            "const box = bar.getBoundingClientRect(); return [box.x + box.width / 2, box.y + box.height / 2]; })()"
+        )
+        page.click(*bar)
+        page.wait("document.querySelector('#section-mix [aria-label=tip] text')?.textContent.includes('2 wanted')")
         page.run("element('section-findings').querySelector('button').click()")
         page.wait(f"{OPEN_ID} === 's7-000003'")
         assert page.run(SHOWN) == ["s7-000003"]

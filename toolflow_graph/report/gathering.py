@@ -155,7 +155,7 @@ def _judge(manifest: Manifest | None, tally: Tally, mix: list[JSON]) -> JSON:
     parts = [f"{tally.accepted:,} of {_say(wanted, 'wanted dialogue')} accepted"]
     if rejected:
         share = rejected / (tally.accepted + rejected)
-        parts.append(f"{rejected:,} rejected ({share:.1%} of all that were played)")
+        parts.append(f"{rejected:,} rejected ({100 * share:.1f} % of all that were played)")
     short = sum(max(kind["wanted"] - kind["accepted"], 0) for kind in mix if kind["wanted"])
     if enough and not short:
         parts.append("every kind of dialogue as often as it was wanted")
