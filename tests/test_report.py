@@ -317,8 +317,8 @@ def test_report_is_drawn_and_leads_to_the_dialogues(run, tmp_path):
             "bar.scrollIntoView({ block: 'center' }); "
             "const box = bar.getBoundingClientRect(); return [box.x + box.width / 2, box.y + box.height / 2]; })()"
         )
-        page.click(*bar)
-        page.wait("document.querySelector('#section-mix [aria-label=tip] text')?.textContent.includes('2 wanted')")
+        page._call("Input.dispatchMouseEvent", type="mouseMoved", x=bar[0], y=bar[1])
+        page.wait("document.querySelector('#section-mix [aria-label=tip] text')?.textContent.includes('2 accepted')")
         page.run("element('section-findings').querySelector('button').click()")
         page.wait(f"{OPEN_ID} === 's7-000003'")
         assert page.run(SHOWN) == ["s7-000003"]
