@@ -29,7 +29,7 @@ function drawBars(rows, { label, unit, share = false, width = 640, gutter = 240 
       Plot.barX(rows, { fy: "label", y: "run", x: "value", fill: (row) => fills(row.run), rx: 1.5 }),
       Plot.tickX(rows.filter((row) => typeof row.wanted === "number"), { fy: "label", y: "run", x: "wanted", stroke: "var(--text)", strokeWidth: 2 }),
       Plot.text(rows, { fy: "label", y: "run", x: (row) => Math.max(row.value, row.wanted ?? 0), text: "told", textAnchor: "start", dx: 6, fill: (row) => (row.off ? "var(--bad)" : "var(--quiet)"), fontWeight: (row) => (row.off ? 600 : 400) }),
-      Plot.tip(rows, Plot.pointerY({ fy: "label", y: "run", x: "value", title: (row) => `${row.label}\n${several ? `${runs[row.run].name}: ` : ""}${row.hint ?? row.told}`, fill: "var(--back)", stroke: "var(--line)", maxRadius: 30, lineWidth: 40 })),
+      Plot.tip(rows, Plot.pointerY({ fy: "label", y: "run", x: "value", title: (row) => `${row.label}\n${several ? `${runs[row.run].name}: ` : ""}${row.hint ?? row.told}`, fill: "var(--back)", stroke: "var(--line)", maxRadius: 14, lineWidth: 40 })),
     ],
   }, label);
 }
