@@ -17,6 +17,7 @@ from toolflow_graph.cli.export import export
 from toolflow_graph.cli.generate import generate
 from toolflow_graph.cli.graph import graph_app
 from toolflow_graph.cli.overlap import overlap
+from toolflow_graph.cli.report import report
 from toolflow_graph.cli.sample import sample
 from toolflow_graph.cli.validate import validate
 from toolflow_graph.errors import ToolflowError
@@ -36,7 +37,19 @@ class _InOrder(TyperGroup):
         return sorted(self.commands, key=_ORDER.index)
 
 
-_ORDER = ["catalog", "graph", "sample", "generate", "validate", "export", "evaluate", "ablate", "overlap", "doctor"]
+_ORDER = [
+    "catalog",
+    "graph",
+    "sample",
+    "generate",
+    "validate",
+    "export",
+    "evaluate",
+    "report",
+    "ablate",
+    "overlap",
+    "doctor",
+]
 
 app = typer.Typer(
     name="toolflow",
@@ -71,6 +84,7 @@ app.command()(generate)
 app.command()(validate)
 app.command()(export)
 app.add_typer(evaluate_app, name="evaluate")
+app.command()(report)
 app.command()(ablate)
 app.command()(overlap)
 app.command()(doctor)

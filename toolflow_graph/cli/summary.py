@@ -91,6 +91,7 @@ def _print_next(console: Console, folder: Path, manifest: Manifest, shown: Dialo
         files.append((CHECKPOINTS, "every state of every dialogue"))
     commands = [
         (f"toolflow validate {folder}", "run all checks again"),
+        (f"toolflow report {folder} --out report.html", "one page: figures, the Tool Graph, every dialogue"),
         (f"toolflow export {folder} --format trl --out train.jsonl", "rows for a trainer"),
     ]
     tool = next((tool["function"]["name"] for tool in shown.tools), None) if shown else None

@@ -14,6 +14,7 @@ import numpy as np
 
 from toolflow_graph.tool_graph import ToolGraph
 from toolflow_graph.tool_graph.rows import list_bits
+from toolflow_graph.types import Tool
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -91,14 +92,14 @@ def find_communities(count: int, pairs: Pairs, seed: int = 0) -> list[list[int]]
     return [*kept, rest] if rest else kept
 
 
-def name_communities(tool_graph: ToolGraph, communities: Sequence[Sequence[int]], pairs: Pairs) -> list[str]:
+def name_communities(tools: Sequence[Tool], communities: Sequence[Sequence[int]], pairs: Pairs) -> list[str]:
     """Name each group by its commonest domain and the words that set its tools' names apart."""
-    words = [set(map(str.lower, _WORD.findall(name))) for name in tool_graph.tools]
+    words = [set(map(str.lower, _WORD.findall(tool.name))) for tool in tools]
     standing = Counter(word for own in words for word in own)
     joined = set(pairs.one.tolist()) | set(pairs.other.tolist())
     names = []
     for group in communities:
-        domains = Counter(tool_graph.domains[tool] for tool in group)
+        domains = Counter(tools[tool].domain for tool in group)
         (domain, most), *others = sorted(domains.items(), key=lambda item: (-item[1], item[0]))
         if len(group) > 1 and joined.isdisjoint(group):
             names.append("joined with no other tool")

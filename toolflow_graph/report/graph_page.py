@@ -9,11 +9,13 @@ from toolflow_graph.catalog import SchemaSlot, iterate_slots
 from toolflow_graph.errors import CatalogError
 from toolflow_graph.report.communities import Pairs, find_communities, name_communities, pick_pairs
 from toolflow_graph.report.layout import lay_out
-from toolflow_graph.report.page import render_page
+from toolflow_graph.report.page import Assets, render_page
 from toolflow_graph.tool_graph import ToolGraph
 from toolflow_graph.types import JSON, Edge, Tool
 
-__all__ = ["MOST_BYTES", "GraphPage", "render_graph_page"]
+__all__ = ["GRAPH_ASSETS", "MOST_BYTES", "Drawing", "GraphPage", "render_drawing", "render_graph_page"]
+
+GRAPH_ASSETS = Assets(("graph.css",), ("vendor/graphology.umd.min.js", "vendor/sigma.min.js", "graph.js"))
 
 MOST_BYTES = 15_000_000
 """Size of a page at most."""
@@ -53,6 +55,20 @@ class GraphPage:
     left_out: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Drawing:
+    """What a page shows: tools, their joined pairs, the evidence of these, and how many each tool is joined with.
+
+    `facts` are further entries of the page's data: `tau`, `encoder`, and `edges_in_all` by kind.
+    """
+
+    tools: Sequence[Tool]
+    pairs: Pairs
+    evidence: Sequence[Sequence[Edge]]
+    neighbours: Sequence[int]
+    facts: JSON
+
+
 def render_graph_page(tool_graph: ToolGraph, tools: Mapping[str, Tool], title: str = "Tool Graph") -> GraphPage:
     """Draw a Tool Graph as one page of HTML that needs nothing else; the same graph gives the same page.
 
@@ -67,20 +83,29 @@ def render_graph_page(tool_graph: ToolGraph, tools: Mapping[str, Tool], title: s
     Raises:
         CatalogError: There are too many tools for one page.
     """
-    pairs = pick_pairs(tool_graph)
-    communities = find_communities(len(tool_graph), pairs)
-    placed = lay_out(len(tool_graph), communities, pairs)
-    names = name_communities(tool_graph, communities, pairs)
-    home = {tool: number for number, group in enumerate(communities) for tool in group}
-    domains = {name: number for number, name in enumerate(dict.fromkeys(tool_graph.domains))}
-    evidence = _list_evidence(tool_graph, pairs)
-    summary = tool_graph.summary
-    shared: JSON = {
-        "title": title,
+    pairs, summary = pick_pairs(tool_graph), tool_graph.summary
+    facts: JSON = {
         "tau": tool_graph.tau,
         "encoder": tool_graph.encoder,
-        "grouped": len(tool_graph) > _GROUPED_ABOVE,
         "edges_in_all": {"P-P": summary.pp_edges, "P-R": summary.pr_edges},
+    }
+    shown = [tools[name] for name in tool_graph.tools]
+    drawing = Drawing(shown, pairs, _list_evidence(tool_graph, pairs), tool_graph.degrees.tolist(), facts)
+    return render_drawing(drawing, title)
+
+
+def render_drawing(drawing: Drawing, title: str) -> GraphPage:
+    """Draw tools and their edges as a page; see `render_graph_page`."""
+    tools, pairs = drawing.tools, drawing.pairs
+    communities = find_communities(len(tools), pairs)
+    placed = lay_out(len(tools), communities, pairs)
+    names = name_communities(tools, communities, pairs)
+    home = {tool: number for number, group in enumerate(communities) for tool in group}
+    domains = {name: number for number, name in enumerate(dict.fromkeys(tool.domain for tool in tools))}
+    shared: JSON = {
+        "title": title,
+        "grouped": len(tools) > _GROUPED_ABOVE,
+        **drawing.facts,
         "domains": list(domains),
         "communities": [
             {"name": name, "x": _round(x), "y": _round(y), "radius": _round(radius)}
@@ -88,47 +113,37 @@ def render_graph_page(tool_graph: ToolGraph, tools: Mapping[str, Tool], title: s
         ],
     }
     for detail in _DETAILS:
-        writing = _Writing(tool_graph, tools, evidence, detail)
+        writing = _Writing(tools, drawing.evidence, detail)
         entries = [
             {
                 **writing.describe(number),
-                "domain": domains[tool_graph.domains[number]],
+                "domain": domains[tools[number].domain],
                 "community": home[number],
                 "x": _round(placed.tools[number, 0]),
                 "y": _round(placed.tools[number, 1]),
-                "neighbours": int(tool_graph.degrees[number]),
+                "neighbours": drawing.neighbours[number],
             }
-            for number in range(len(tool_graph))
+            for number in range(len(tools))
         ]
         left_out = (*_say_pairs_left_out(pairs), *writing.say_left_out())
         data = {**shared, "tools": entries, "edges": writing.write_edges(), "left_out": left_out}
-        page = render_page(
-            "graph.html",
-            f"Tool Graph: {title}",
-            ["graph.css"],
-            ["vendor/graphology.umd.min.js", "vendor/sigma.min.js", "graph.js"],
-            data,
-        )
+        page = render_page("graph.html", f"Tool Graph: {title}", GRAPH_ASSETS, data)
         if len(page.encode("utf-8")) <= MOST_BYTES:
-            return GraphPage(page, len(tool_graph), len(evidence), len(communities), left_out)
-    raise CatalogError(
-        f"{len(tool_graph):,} tools do not fit on a page of {MOST_BYTES:,} bytes; give a part of the catalog"
-    )
+            return GraphPage(page, len(tools), len(drawing.evidence), len(communities), left_out)
+    raise CatalogError(f"{len(tools):,} tools do not fit on a page of {MOST_BYTES:,} bytes; give a part of the catalog")
 
 
 class _Writing:
     """Tools and edges as a page holds them, in one detail; slots are numbered as far as they are written."""
 
-    def __init__(
-        self, tool_graph: ToolGraph, tools: Mapping[str, Tool], evidence: Sequence[Sequence[Edge]], detail: _Detail
-    ) -> None:
-        self._tools = [tools[name] for name in tool_graph.tools]
+    def __init__(self, tools: Sequence[Tool], evidence: Sequence[Sequence[Edge]], detail: _Detail) -> None:
+        self._tools = tools
         self._detail = detail
         self._edges = evidence
         self._cut = self._slots_left_out = 0
         takes: list[set[str]] = [set() for _ in self._tools]
         gives: list[set[str]] = [set() for _ in self._tools]
-        position = tool_graph.position
+        position = {tool.name: number for number, tool in enumerate(tools)}.__getitem__
         for edge in chain.from_iterable(pairs[: detail.evidence] for pairs in evidence):
             (gives if edge.kind == "P-R" else takes)[position(edge.source)].add(edge.source_slot)
             takes[position(edge.target)].add(edge.target_slot)

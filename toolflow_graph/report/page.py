@@ -9,30 +9,53 @@ import html
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 from typing import Any
 
 from toolflow_graph.errors import ResourceError
 
-__all__ = ["embed_json", "render_page"]
+__all__ = ["Assets", "embed_json", "render_page"]
 
 _ASSETS = Path(__file__).resolve().parent / "assets"
 _LICENCES = {
     "vendor/sigma.min.js": "vendor/sigma.LICENSE.txt",
     "vendor/graphology.umd.min.js": "vendor/graphology.LICENSE.txt",
+    "vendor/plot.umd.min.js": "vendor/plot.LICENSE.txt",
+    "vendor/d3.min.js": "vendor/d3.LICENSE.txt",
 }
 _UNSAFE = re.compile("[<>&\u2028\u2029\ud800-\udfff]")
 
 
-def render_page(template: str, title: str, styles: Sequence[str], scripts: Sequence[str], data: Any) -> str:
-    """Fill a template of the assets; `styles` and `scripts` are files there, in order, `data` anything JSON can hold.
+@dataclass(frozen=True)
+class Assets:
+    """Files of the assets that make up a page, in order: styles as one sheet, scripts one by one."""
+
+    styles: tuple[str, ...] = ()
+    scripts: tuple[str, ...] = ()
+
+    def read(self) -> tuple[str, list[str]]:
+        """Return the style sheet and the scripts; raises `ResourceError` when the installation lacks one."""
+        return "\n".join(map(_read, self.styles)).strip(), [_read_script(name) for name in self.scripts]
+
+
+def render_page(
+    template: str, title: str, assets: Assets, data: Any, *, inserted: Sequence[Assets] = (), lines: str = ""
+) -> str:
+    """Fill a template of the assets; `data` is anything JSON can hold.
+
+    `inserted` are assets which the page's scripts may put in later, such as those of a page in a frame. `lines` goes
+    where the template says `$lines`, as it is.
 
     Raises `ResourceError` when the installation lacks one of the files.
     """
-    style, *codes = "\n".join(map(_read, styles)), *map(_read_script, scripts)
+    style, codes = assets.read()
+    later = [one.read() for one in inserted]
+    styles = [style, *(text for text, _ in later if text)]
+    scripts = [*codes, *(code for _, more in later for code in more)]
     policy = (
-        f"default-src 'none'; style-src {_hash(style)}; script-src {' '.join(map(_hash, codes))}; "
+        f"default-src 'none'; style-src {' '.join(map(_hash, styles))}; script-src {' '.join(map(_hash, scripts))}; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
     return Template(_read(template)).substitute(
@@ -41,6 +64,7 @@ def render_page(template: str, title: str, styles: Sequence[str], scripts: Seque
         style=f"<style>{style}</style>",
         data=f'<script type="application/json" id="data">{embed_json(data)}</script>',
         scripts="\n".join(f"<script>{code}</script>" for code in codes),
+        lines=lines,
     )
 
 

@@ -22,6 +22,7 @@ const bounds = (axis) => [
 const [[leftmost, rightmost], [upper, lower]] = [bounds("x"), bounds("y")];
 const span = Math.max(rightmost - leftmost, lower - upper);
 
+const framed = location.protocol === "about:"; // then it has no address of its own, and its theme is that around it
 const MOST_RESULTS = 50;
 const MOST_LISTED = 100;
 const state = {
@@ -389,7 +390,7 @@ function select(numbers, { move = false } = {}) {
   else restyle();
   showSelected();
   const address = numbers.map((number) => encodeURIComponent(tools[number].name)).join(",");
-  if (location.hash.slice(1) !== address) history.replaceState(null, "", address ? `#${address}` : "#");
+  if (!framed && location.hash.slice(1) !== address) history.replaceState(null, "", address ? `#${address}` : "#");
   if (move && numbers.length) moveTo(numbers);
 }
 
@@ -487,12 +488,14 @@ function filter() {
 function describe() {
   element("title").textContent = data.title;
   const inAll = data.edges_in_all["P-P"] + data.edges_in_all["P-R"];
-  element("facts").textContent =
-    `${count(tools.length, "tool")}, ${count(inAll, "edge")}, ${count(data.domains.length, "domain")}; ` +
-    `slots are joined above a cosine of ${data.tau} (${data.encoder})`;
+  const shown = data.facts ??
+    `${count(tools.length, "tool")}, ${count(inAll, "edge")}, ${count(data.domains.length, "domain")}`;
+  const encoder = data.encoder ? ` (${data.encoder})` : "";
+  element("facts").textContent = `${shown}; slots are joined above a cosine of ${data.tau}${encoder}`;
   element("left-out").hidden = !data.left_out.length;
   element("left-out-list").replaceChildren(...data.left_out.map((text) => make("li", { text })));
   element("communities-box").hidden = !data.grouped;
+  element("theme").hidden = framed;
   const slider = element("cosine");
   slider.min = slider.value = data.tau;
   element("cosine-shown").textContent = data.tau;
