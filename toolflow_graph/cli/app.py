@@ -14,6 +14,7 @@ from toolflow_graph.cli.doctor import doctor
 from toolflow_graph.cli.export import export
 from toolflow_graph.cli.generate import generate
 from toolflow_graph.cli.graph import graph_app
+from toolflow_graph.cli.replay import replay
 from toolflow_graph.cli.sample import sample
 from toolflow_graph.cli.validate import validate
 from toolflow_graph.errors import ToolflowError
@@ -33,7 +34,7 @@ class _InOrder(TyperGroup):
         return sorted(self.commands, key=_ORDER.index)
 
 
-_ORDER = ["catalog", "graph", "sample", "generate", "validate", "export", "doctor"]
+_ORDER = ["catalog", "graph", "sample", "generate", "replay", "validate", "export", "doctor"]
 
 app = typer.Typer(
     name="toolflow",
@@ -65,6 +66,7 @@ app.add_typer(catalog_app, name="catalog")
 app.add_typer(graph_app, name="graph")
 app.command()(sample)
 app.command()(generate)
+app.command()(replay)
 app.command()(validate)
 app.command()(export)
 app.command()(doctor)

@@ -24,7 +24,7 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
 
-__all__ = ["GroupSaver", "drop_threads", "find_last_step", "list_threads", "open_checkpoints"]
+__all__ = ["GroupSaver", "copy_thread", "drop_threads", "find_last_step", "list_threads", "open_checkpoints"]
 
 _PUT = (
     "INSERT OR REPLACE INTO checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, "
@@ -170,6 +170,12 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def copy_thread(source: Path, target: Path, thread: str) -> None:
+    """Copy a thread from one file into another, whose tables are made; the source is only read."""
+    with closing(_connect(target)) as connection, connection:
+        _move(connection, thread, source)
+
+
 def _move(target: sqlite3.Connection, thread: str, source: Path) -> None:
     """Copy a thread into a file that may hold an older state of it; where it comes from it stays, as the older one."""
     rows: dict[str, list[tuple[Any, ...]]] = {}
@@ -186,7 +192,7 @@ def _move(target: sqlite3.Connection, thread: str, source: Path) -> None:
 def list_threads(path: Path) -> Iterator[str]:
     """Yield the names of the threads in a file, each found by one step in the index; raises `sqlite3.Error`."""
     with closing(_connect(path)) as connection:
-        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'checkpoints'").fetchone():
+        if not _has_tables(connection):
             return
         last = ""
         while True:
@@ -199,9 +205,16 @@ def list_threads(path: Path) -> Iterator[str]:
             last = name
 
 
+def _has_tables(connection: sqlite3.Connection) -> bool:
+    """Say whether the process that made the file came so far as to make its tables."""
+    return connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'writes'").fetchone() is not None
+
+
 def find_last_step(path: Path, thread: str) -> str:
-    """Return the id of a thread's last checkpoint; ids grow with time."""
+    """Return the id of a thread's last checkpoint, empty where there is none; ids grow with time."""
     with closing(_connect(path)) as connection:
+        if not _has_tables(connection):
+            return ""
         query = "SELECT max(checkpoint_id) FROM checkpoints WHERE thread_id = ?"
         (found,) = connection.execute(query, (thread,)).fetchone()
         return found or ""

@@ -26,7 +26,8 @@ from toolflow_graph.types import Finding, Pattern
 __all__ = ["ProcessEngine", "share_settings"]
 
 _DEATHS = 5
-"""Times that a worker may die without having finished a dialogue; then it is not started again."""
+"""Times that a worker may die without having finished a dialogue before it is not started again; when all together
+have died so often for each of them, the machine is at fault and no dialogue."""
 
 _SUSPECT, _GUILTY = 2, 4
 """Deaths that a dialogue was in flight at: from so many on it is played alone, after so many it is given up."""
@@ -111,6 +112,7 @@ class ProcessEngine:
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure: BaseException | None = None
         self._stopped = self._ending = False
+        self._fruitless = 0
 
     @property
     def lanes(self) -> int:
@@ -205,10 +207,11 @@ class ProcessEngine:
             if self._ending:
                 return
             self._bury(worker, code)
-            if worker.deaths >= _DEATHS:
+            if self._fruitless >= _DEATHS * self._settings.workers:
+                self._fail(RunError(self._mourn(code)))
+                return
+            if worker.deaths >= _DEATHS and len(self._workers) > 1:
                 self._workers.remove(worker)
-                if not self._workers:
-                    self._fail(RunError(self._mourn(code)))
                 return
         for order in [*worker.orders.values()]:
             _settle(order, Drained())
@@ -242,7 +245,7 @@ class ProcessEngine:
         while (message := await read_frame(worker.process.stdout)) is not None:
             match message:
                 case ("finished", index, finished):
-                    worker.deaths = 0
+                    worker.deaths = self._fruitless = 0
                     self._close(worker, index, finished)
                 case ("drained", index):
                     self._close(worker, index, Drained())
@@ -305,6 +308,7 @@ class ProcessEngine:
 
     def _bury(self, worker: _Worker, code: int) -> None:
         """Pass on what a worker that has died had in hand."""
+        self._fruitless += 1
         worker.deaths += not worker.alone
         worker.alone = False
         for held in worker.reserved.values():
@@ -332,8 +336,8 @@ class ProcessEngine:
     def _mourn(self, code: int) -> str:
         kept = "" if self._folder is None else f"; all finished dialogues are kept: --resume {self._folder.path}"
         return (
-            f"every worker died {_DEATHS} times without finishing a dialogue, the last time {_name_end(code)}; look at "
-            f"the machine's memory, or play with fewer --workers or a lower --concurrency{kept}"
+            f"workers died {self._fruitless} times without finishing a dialogue, the last time {_name_end(code)}; look "
+            f"at the machine's memory, or play with fewer --workers or a lower --concurrency{kept}"
         )
 
     def _fail(self, exc: BaseException) -> None:

@@ -10,9 +10,11 @@ from toolflow_graph.models.answers import Usage
 from toolflow_graph.runner.manifest import Counts
 from toolflow_graph.types import Record
 
-__all__ = ["STATUS", "Pace", "Progress", "write_status"]
+__all__ = ["STATUS", "Pace", "Progress", "Status", "write_status"]
 
 STATUS = "status.json"
+
+Status = Literal["running", "stopping", "interrupted", "complete"]
 
 _WINDOW_S = 60.0
 """The rate is that of the last minute: a run whose endpoint slows down shows it."""
@@ -26,7 +28,7 @@ class Progress(Record):
     None where no model plays or, of the cost, where a price is not known. `processes` are those that play.
     """
 
-    status: Literal["running", "stopping", "interrupted", "complete"]
+    status: Status
     time: float
     seconds: float
     planned: int
@@ -53,7 +55,7 @@ class Pace:
 
     def look(
         self,
-        status: Literal["running", "stopping", "interrupted", "complete"],
+        status: Status,
         counts: Counts,
         spent: Usage | None,
         processes: tuple[int, ...] = (),

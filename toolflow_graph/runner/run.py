@@ -18,7 +18,7 @@ from toolflow_graph.runner.engine import Engine, Finished
 from toolflow_graph.runner.folder import RunFolder, blame_disk
 from toolflow_graph.runner.manifest import Counts, now
 from toolflow_graph.runner.processes import ProcessEngine
-from toolflow_graph.runner.progress import Pace, Progress, write_status
+from toolflow_graph.runner.progress import Pace, Progress, Status, write_status
 from toolflow_graph.runner.verdict import Verdict
 from toolflow_graph.settings import RunSettings
 from toolflow_graph.types import DialogueRecord
@@ -58,6 +58,7 @@ class Run:
         self._failure: BaseException | None = None
         self._tell: Callable[[RunEvent], None] = _tell_nobody
         self._began = time.monotonic()
+        self._ended = False
 
     @classmethod
     def start(cls, settings: RunSettings, out: Path | None = None) -> Self:
@@ -88,13 +89,14 @@ class Run:
 
     def look(self) -> Progress:
         """Return how far the run is."""
-        status = self.manifest.status
-        if status != "complete" and self.folder is not None:
-            status = "running"
+        status: Status = "running"
+        if self._ended:
+            status = "interrupted" if self.stopped else "complete"
+        elif self.stopped:
+            status = "stopping"
         spent = None if self.account is None else self.account.ledger.total
         processes = tuple(self._engine.processes) if isinstance(self._engine, ProcessEngine) else ()
-        stopping = status == "running" and self.stopped
-        return self._pace.look("stopping" if stopping else status, self.counts, spent, processes)
+        return self._pace.look(status, self.counts, spent, processes)
 
     def stop(self) -> None:
         """Let every dialogue in flight finish the step that it is in, save it, and end the run there."""
@@ -167,6 +169,7 @@ class Run:
                 finally:
                     self._failure = batch.failure
                     self.stopped = self.stopped or batch.stopped
+                    self._ended = True
                 if self._journal is not None:
                     await self._journal.commit()
 
