@@ -96,7 +96,7 @@ def test_what_was_said_can_be_changed(run_folder):
 def test_settings_can_be_changed(run_folder):
     fork = look(run_folder, "0", lambda replay: replay.fork(4, {"max_turns": 1}))
     assert fork.record.usage["turns"] == 1
-    assert {"addressed", "plan"} >= {finding.check for finding in fork.record.findings} != set()
+    assert "addressed" in {finding.check for finding in fork.record.findings}
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_models_answer_what_they_are_told_now(tmp_path):
         assert any(message.get("content") == "I would rather not." for message in fork.record.messages)
         asked = endpoint.log[before:]
         assert any("Speak up!" in json.dumps(entry.body["messages"]) for entry in asked)
-        assert fork.spent.requests == len(asked) + len(endpoint.probes) - 3 or fork.spent.requests == len(asked)
+        assert fork.spent.requests == len(asked)
         assert (tmp_path / "run" / "spending.jsonl").read_bytes() == spending
 
 
