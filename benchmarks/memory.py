@@ -1,0 +1,114 @@
+"""Whether memory and disk grow with the length of a run.
+
+    python benchmarks/memory.py [--dialogues 2000] [--checkpoints journal] [--records 100000]
+
+First dialogues are really played by rules in one process, into a folder; then, to see what the process that collects
+them keeps of each, so many finished records are handed to a run at once by an engine that has them ready. Resident
+memory is read now and then, after a collection; the growth is the slope of a straight line through the later half.
+"""
+
+import argparse
+import asyncio
+import gc
+import os
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from unittest.mock import patch
+
+import numpy as np
+
+from toolflow_graph.dataset import dialogue_id
+from toolflow_graph.runner import Run, run
+from toolflow_graph.runner.engine import Finished
+from toolflow_graph.settings import RunSettings
+from toolflow_graph.types import DialogueRecord, Pattern
+
+
+class ReadyEngine:
+    """Has a record ready for whatever is asked; only its index changes."""
+
+    lanes = 16
+
+    def __init__(self, record: DialogueRecord) -> None:
+        self._record = record
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    async def play(self, index: int, patterns: Sequence[Pattern], source: Path | None = None) -> Finished:
+        del source
+        await asyncio.sleep(0)
+        name = dialogue_id(self._record.seed, index)
+        changes = {"index": index, "id": name, "patterns": tuple(patterns)}
+        return Finished(self._record.model_copy(update=changes), f'{{"index": {index}}}\n'.encode(), accepted=True)
+
+    def stop(self) -> None:
+        pass
+
+    async def forget(self, indices: Iterable[int]) -> None:
+        pass
+
+
+def read_resident() -> float:
+    """Return the resident memory of this process in MiB."""
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def measure(settings: RunSettings, out: Path, marks: int) -> DialogueRecord:
+    """Play a run and print memory and disk at so many moments; returns its last record."""
+    seen: list[tuple[int, float]] = []
+    last: DialogueRecord | None = None
+
+    async def play() -> None:
+        nonlocal last
+        played = Run.start(settings, out)
+        try:
+            async for record in played.play():
+                last = record
+                if played.counts.done % max(1, settings.dialogues // marks) == 0:
+                    seen.append((played.counts.done, read_resident()))
+                    kept = sum(path.stat().st_size for path in out.glob("checkpoints*")) / 2**20
+                    print(
+                        f"  {seen[-1][0]:>8,} dialogues  {seen[-1][1]:7.1f} MiB  checkpoints {kept:6.1f} MiB",
+                        flush=True,
+                    )
+        finally:
+            played.close()
+
+    asyncio.run(play())
+    half = np.array(seen[len(seen) // 2 :])
+    slope = float(np.polyfit(half[:, 0], half[:, 1], 1)[0])
+    print(f"  growth {1024 * slope:.3f} KiB a dialogue, {100_000 * slope:.1f} MiB per 100,000")
+    assert last is not None
+    return last
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--dialogues", type=int, default=2000)
+    parser.add_argument("--checkpoints", choices=["keep", "journal", "none"], default="journal")
+    parser.add_argument("--records", type=int, default=100_000)
+    parser.add_argument("--marks", type=int, default=20)
+    chosen = parser.parse_args()
+    settings = RunSettings(dialogues=chosen.dialogues, seed=1, checkpoints=chosen.checkpoints)
+    with tempfile.TemporaryDirectory() as folder:
+        print(f"played by rules, checkpoints = {chosen.checkpoints}")
+        record = measure(settings, Path(folder) / "played", chosen.marks)
+        print("collected")
+        many = settings.model_copy(update={"dialogues": chosen.records, "checkpoints": "none"})
+        with patch.object(run, "build_engine", lambda _: ReadyEngine(record)):
+            measure(many, Path(folder) / "collected", chosen.marks)
+
+
+if __name__ == "__main__":
+    main()
