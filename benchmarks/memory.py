@@ -44,6 +44,7 @@ class ReadyEngine:
         pass
 
     async def play(self, index: int, patterns: Sequence[Pattern], source: Path | None = None) -> Finished:
+        """Return the record under another index."""
         del source
         await asyncio.sleep(0)
         name = dialogue_id(self._record.seed, index)
@@ -51,10 +52,10 @@ class ReadyEngine:
         return Finished(self._record.model_copy(update=changes), f'{{"index": {index}}}\n'.encode(), accepted=True)
 
     def stop(self) -> None:
-        pass
+        """Nothing is in flight."""
 
     async def forget(self, indices: Iterable[int]) -> None:
-        pass
+        """Nothing is kept."""
 
 
 def read_resident() -> float:
@@ -67,21 +68,20 @@ def read_resident() -> float:
 def measure(settings: RunSettings, out: Path, marks: int) -> DialogueRecord:
     """Play a run and print memory and disk at so many moments; returns its last record."""
     seen: list[tuple[int, float]] = []
-    last: DialogueRecord | None = None
+    records: list[DialogueRecord] = []
+
+    def note(done: int) -> None:
+        seen.append((done, read_resident()))
+        kept = sum(path.stat().st_size for path in out.glob("checkpoints*")) / 2**20
+        print(f"  {done:>8,} dialogues  {seen[-1][1]:7.1f} MiB  checkpoints {kept:6.1f} MiB", flush=True)
 
     async def play() -> None:
-        nonlocal last
         played = Run.start(settings, out)
         try:
             async for record in played.play():
-                last = record
+                records[:] = [record]
                 if played.counts.done % max(1, settings.dialogues // marks) == 0:
-                    seen.append((played.counts.done, read_resident()))
-                    kept = sum(path.stat().st_size for path in out.glob("checkpoints*")) / 2**20
-                    print(
-                        f"  {seen[-1][0]:>8,} dialogues  {seen[-1][1]:7.1f} MiB  checkpoints {kept:6.1f} MiB",
-                        flush=True,
-                    )
+                    note(played.counts.done)
         finally:
             played.close()
 
@@ -89,8 +89,7 @@ def measure(settings: RunSettings, out: Path, marks: int) -> DialogueRecord:
     half = np.array(seen[len(seen) // 2 :])
     slope = float(np.polyfit(half[:, 0], half[:, 1], 1)[0])
     print(f"  growth {1024 * slope:.3f} KiB a dialogue, {100_000 * slope:.1f} MiB per 100,000")
-    assert last is not None
-    return last
+    return records[0]
 
 
 def main() -> None:

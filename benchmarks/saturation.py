@@ -143,9 +143,7 @@ def print_figures(spans: Sequence[Span], stopped: float, cpu: float, chosen: arg
     began = min(start for start, _ in spans)
     mean = sum(end - start for start, end in spans) / len(spans)
     bound = chosen.slots / mean
-    print(
-        f"{len(spans)} requests, {mean:.2f} s each in the mean; {chosen.slots} slots answer {bound:.1f} a second at most"
-    )
+    print(f"{len(spans)} requests, {mean:.2f} s each in the mean; {chosen.slots} slots bear {bound:.1f} a second")
     full = find_full(spans, chosen.slots)
     for name, since in (("whole", began), ("steady", full)):
         if since is None:

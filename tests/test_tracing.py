@@ -50,7 +50,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.received.append((self.path, b""))
         self._answer()
 
-    do_PATCH = do_POST
+    do_PATCH = do_POST  # noqa: N815 - the library's name
 
     def _answer(self):
         self.send_response(200)
