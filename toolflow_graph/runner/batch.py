@@ -104,10 +104,11 @@ class Journal:
 
     async def commit(self) -> None:
         """Make what was written safe, and have the rest of it forgotten."""
-        written, self._written = self._written, []
+        written = self._written[:]
         if written:
             await asyncio.to_thread(self._folder.sync)
             await self._engine.forget(written)
+            del self._written[: len(written)]  # not before: a commit that is cancelled is made again
 
     async def keep_committing(self) -> None:
         """Commit again and again, until cancelled; raises `RunError` when the disk refuses."""

@@ -29,7 +29,7 @@ def name_checkpoints(worker: int | None = None) -> str:
 
 def find_checkpoints(folder: Path) -> list[Path]:
     """Return the files of checkpoints that a run has, whatever the number of workers it was played with."""
-    return sorted(path for path in folder.glob("checkpoints*.sqlite") if path.stat().st_size)
+    return sorted(folder.glob("checkpoints*.sqlite"))
 
 
 _PATIENCE_S, _LOOK_S = 15.0, 0.05

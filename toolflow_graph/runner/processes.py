@@ -176,12 +176,14 @@ class ProcessEngine:
         """Have the checkpoints of these dialogues deleted by the workers that hold them."""
         by_worker: dict[_Worker, list[int]] = {}
         for index in indices:
-            worker = self._where.pop(index, None)
+            worker = self._where.get(index)
             if worker is not None:
                 by_worker.setdefault(worker, []).append(index)
         for worker, mine in by_worker.items():
             if worker.process is not None:
                 worker.tell("forget", mine)
+            for index in mine:
+                del self._where[index]
 
     def _begin(self, worker: _Worker) -> None:
         task = asyncio.create_task(self._tend(worker))
