@@ -3,9 +3,9 @@
     python benchmarks/workers.py [--dialogues 400] [--workers 1 2] [--checkpoints journal]
 
 Each number of workers plays a short run and one of that many dialogues more; figures are per dialogue of the
-difference, so that starting up does not count (it is shown apart). Wall time needs idle cores. CPU time does not: `bound` is how
-much faster so many workers can be than one process if each has a core, by the CPU time that all processes took together
-per dialogue, the one that collects the records included, which takes its time from a worker's core.
+difference, so that starting up does not count (it is shown apart). Wall time needs idle cores. CPU time does not:
+`bound` is how much faster so many workers can be than one process if each has a core, by the CPU time that all
+processes took together per dialogue, the one that collects the records included, whose time is a worker's loss.
 Aim: two workers at least 1.8 times as fast as one process.
 """
 
