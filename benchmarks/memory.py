@@ -99,8 +99,9 @@ def measure(settings: RunSettings, out: Path, marks: int, *, clear: bool) -> Dia
         try:
             async for record in played.play():
                 records[:] = [record]
-                if played.counts.done % max(1, settings.dialogues // marks) == 0:
-                    note(played.counts.done)
+                done = played.counts.done
+                if done // max(1, settings.dialogues // marks) > len(seen):
+                    note(done)
         finally:
             played.close()
 

@@ -145,7 +145,7 @@ def _change_settings(settings: RunSettings, changes: Mapping[str, Any]) -> RunSe
         )
     given = settings.model_dump(exclude_unset=True)
     models = {**given.get("models", {}), **changes.get("models", {})}
-    return parse_settings({**given, **changes, **({"models": models} if models else {})})
+    return parse_settings({**given, "cast": settings.cast, **changes, **({"models": models} if models else {})})
 
 
 def _edit(step: Step, name: str, text: str) -> AnyMessage:
