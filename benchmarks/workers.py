@@ -4,9 +4,10 @@
 
 Each number of workers plays a short run and one of that many dialogues more, each begun by a fresh process; figures
 are per dialogue of the difference, so that starting up does not count (it is shown apart). A process plays its first
-hundred dialogues more slowly than later ones, and every worker has them: take many. Wall time needs idle cores. CPU time does not:
-`bound` is how much faster so many workers can be than one process if each has a core, by the CPU time that all
-processes took together per dialogue, the one that collects the records included, whose time is a worker's loss.
+hundred dialogues more slowly than later ones, and every worker has them: take many. Wall time needs idle cores, CPU
+time does not: `bound` is how much faster so many workers can be than one process if each has a core, by the CPU time
+that all processes took together per dialogue, the one that collects the records included, whose time is a worker's
+loss.
 Aim: two workers at least 1.8 times as fast as one process.
 """
 
