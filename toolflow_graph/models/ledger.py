@@ -17,6 +17,9 @@ __all__ = ["Account", "Budget", "Expense", "Ledger", "charge_to", "find_account"
 _FIRST_GUESS = 256
 """Tokens expected of an answer before the first one of a role has come."""
 
+_REMEMBERED = 10_000
+"""Dialogues whose own sums are held."""
+
 
 def read_usage(body: JSON, prompt_guess: int, completion_guess: int) -> Usage:
     """Return the tokens of a response as the endpoint reports them, else the guesses, marked as estimated."""
@@ -49,8 +52,8 @@ class Ledger:
     """Usage by role, model and dialogue.
 
     `before` are the entries of earlier sessions of the same run; those that had no price get one if it is known by
-    now. Every new entry is given to `keep`. A dialogue's own sum is held until it is forgotten, so that a long run
-    takes no more memory than a short one.
+    now. Every new entry is given to `keep`. Sums of single dialogues are held for the latest ten thousand, so that a
+    long run takes no more memory than a short one.
     """
 
     def __init__(
@@ -101,21 +104,19 @@ class Ledger:
         usage = expense.usage
         key = expense.role, expense.model
         self._shares[key] = self._shares.get(key, Usage()) + usage
-        self._dialogues[expense.dialogue] = self._dialogues.get(expense.dialogue, Usage()) + usage
+        self._dialogues[expense.dialogue] = self._dialogues.pop(expense.dialogue, Usage()) + usage
+        if len(self._dialogues) > _REMEMBERED:
+            del self._dialogues[next(iter(self._dialogues))]
         self.total += usage
         self._answers[expense.role] += usage.requests
         self._completions[expense.role] += usage.completion
 
     def of_dialogue(self, dialogue: str) -> Usage:
-        """Return what one dialogue has used."""
+        """Return what one dialogue has used, of the latest ones."""
         return self._dialogues.get(dialogue, Usage())
 
-    def forget(self, dialogue: str) -> None:
-        """Let go of the sum of a dialogue that is finished; all others stay."""
-        self._dialogues.pop(dialogue, None)
-
     def group(self, by: Literal["role", "model", "dialogue"]) -> dict[str, Usage]:
-        """Return the usage per role or model, or per dialogue that is not forgotten."""
+        """Return the usage per role or model, or per dialogue of the latest."""
         if by == "dialogue":
             return dict(self._dialogues)
         groups: dict[str, Usage] = {}

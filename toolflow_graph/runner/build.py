@@ -89,8 +89,6 @@ def reopen_run(
     for file, accepted in ((folder.rejected, False), (folder.accepted, True)):
         for index in file:
             slots.settle(index, accepted=accepted)
-            if spending is not None:
-                spending.account.ledger.forget(f"{settings.seed}-{index}")
     manifest = manifest.model_copy(update={"counts": counts})
     return Parts(settings, stage, manifest, slots, folder, spending, begun, resumed=True)
 

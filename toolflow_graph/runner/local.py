@@ -76,8 +76,6 @@ class LocalEngine:
                 else:
                     await self._saver.adopt(thread, source)
             record = await self._player.play(index, patterns, control, resumed=source is not None)
-            if self._account is not None:
-                self._account.ledger.forget(f"{self._settings.seed}-{index}")
             return Finished.of(record)
         except GraphDrained as exc:
             raise Drained from exc

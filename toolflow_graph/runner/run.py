@@ -231,8 +231,6 @@ class Run:
             self.folder.add(record.index, finished.line, accepted=accepted)
         if self._journal is not None:
             self._journal.note(record.index)
-        if self.account is not None:
-            self.account.ledger.forget(f"{record.seed}-{record.index}")
         self._parts.slots.settle(record.index, accepted=accepted)
         self._verdict.note(record, accepted=accepted)
         self.counts = self.counts.add(record.patterns, record.usage, accepted=accepted)
