@@ -70,8 +70,9 @@ class Pace:
 class InFlight:
     """How many requests may run at once: grows while all goes well, halves when the endpoint is busy.
 
-    It begins with a quarter of the maximum, but at least 8 and at most 32. Until the first trouble it grows by one with every success, afterwards by one with every round of them (additive
-    increase, multiplicative decrease). Whoever waits is served in order.
+    It begins with a quarter of the maximum, but at least 8 and at most 32. Until the first trouble it grows by one with
+    every success, afterwards by one with every round of them (additive increase, multiplicative decrease). Whoever
+    waits is served in order.
     """
 
     def __init__(self, maximum: int) -> None:
