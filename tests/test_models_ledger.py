@@ -53,6 +53,16 @@ def test_ledger_counts_per_role_model_and_dialogue():
     assert sum(ledger.group("model").values(), Usage()) == ledger.total
 
 
+def test_a_long_run_takes_no_more_memory_than_a_short_one(monkeypatch):
+    monkeypatch.setattr("toolflow_graph.models.ledger._REMEMBERED", 2)
+    ledger = Ledger(PRICES)
+    for dialogue in ("d1", "d2", "d1", "d3"):
+        ledger.add("user", "m", used(), dialogue)
+    assert set(ledger.group("dialogue")) == {"d1", "d3"}
+    assert ledger.of_dialogue("d1").requests == 2
+    assert ledger.group("role")["user"].requests == ledger.total.requests == 4
+
+
 @pytest.mark.parametrize("name", ["gpt-4.1", "openai/gpt-4.1", "gpt-4.1-2025-04-14", "openai/gpt-4.1-2025-04-14"])
 def test_bundled_prices(name):
     assert find_price(load_prices(), name) == load_prices()["gpt-4.1"]

@@ -216,7 +216,12 @@ def test_an_unused_limit_does_not_grow():
     in_flight = InFlight(maximum=100)
     in_flight.running = 1
     in_flight.grow()
-    assert in_flight.limit == 8
+    assert in_flight.limit == 25
+
+
+@pytest.mark.parametrize(("maximum", "first"), [(3, 3), (20, 8), (64, 16), (4096, 32)])
+def test_it_begins_with_a_part_of_what_is_allowed(maximum, first):
+    assert InFlight(maximum).limit == first
 
 
 async def test_one_wave_of_429_shrinks_once(clock):

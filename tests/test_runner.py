@@ -18,7 +18,7 @@ from toolflow_graph.dialogue import nodes
 from toolflow_graph.dialogue.stage import load_stage
 from toolflow_graph.errors import ModelOutputError, ResourceError, RunError, SettingsError
 from toolflow_graph.runner import Run
-from toolflow_graph.runner.folder import LineFile
+from toolflow_graph.runner.lines import LineFile
 from toolflow_graph.settings import assign_patterns
 
 
@@ -112,6 +112,7 @@ def test_folder_of_a_run(catalog, tmp_path):
         "dialogues.jsonl",
         "manifest.json",
         "rejected.jsonl",
+        "status.json",
     ]
 
 

@@ -226,20 +226,50 @@ class StudioSettings(DialogueSettings):
         return {**values, "models": model_options(**given)} if given else values
 
 
+_KEPT = 1000
+"""Dialogues of a run whose checkpoints are kept by default: at about 0.1 MB each that is 100 MB."""
+
+
 class RunSettings(DialogueSettings):
     """A dialogue's settings and what a whole run needs."""
 
     dialogues: int = Field(default=20, ge=1, description="Accepted dialogues to generate")
-    concurrency: int = Field(default=16, ge=1, le=4096, description="Dialogues in flight at once")
+    workers: int = Field(
+        default=1, ge=1, le=256, description="Processes that play; more than one where rules play, up to the cores"
+    )
+    concurrency: int | None = Field(
+        default=None,
+        ge=1,
+        le=4096,
+        description="Dialogues in flight at once in each process; empty for 16, and where models play for enough to "
+        "keep as many requests in flight as they may have",
+    )
     max_attempts: int = Field(
         default=10, ge=1, description="Dialogues played for each one wanted: a rejected one is replaced by another"
     )
     max_rejected: float = Field(
         default=0.9, gt=0, le=1, description="Share of rejected dialogues, after the first twenty, that ends a run"
     )
-    checkpoints: Literal["keep", "none"] = Field(
-        default="keep", description="Whether each dialogue's states are kept in the run folder"
+    checkpoints: Literal["auto", "keep", "journal", "none"] = Field(
+        default="auto",
+        description="How long a dialogue's states are kept in the run folder: for good, to look back at them; only "
+        "until the dialogue is safely written, to resume; not at all; or, by itself, for good in runs of up to 1,000 "
+        "dialogues",
     )
+
+    @property
+    def lanes(self) -> int:
+        """Dialogues in flight in one process: of 64 requests that may be, some dialogues are just between two."""
+        if self.concurrency is not None:
+            return self.concurrency
+        return self.models.max_in_flight + (self.models.max_in_flight + 3) // 4 if self.roles else 16
+
+    @property
+    def keeping(self) -> Literal["keep", "journal", "none"]:
+        """How long checkpoints are kept, where the settings leave it open too."""
+        if self.checkpoints == "auto":
+            return "keep" if self.dialogues <= _KEPT else "journal"
+        return self.checkpoints
 
     def dialogue(self, patterns: Sequence[Pattern] = ()) -> DialogueSettings:
         """Return the settings of one dialogue with these patterns."""

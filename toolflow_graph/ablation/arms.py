@@ -10,8 +10,8 @@ from toolflow_graph.catalog.sources import is_live
 from toolflow_graph.dataset import MANIFEST
 from toolflow_graph.errors import RunError
 from toolflow_graph.runner import Run, read_manifest
+from toolflow_graph.runner.build import settle_paths
 from toolflow_graph.runner.manifest import fingerprint_catalog, fingerprint_settings
-from toolflow_graph.runner.run import settle_paths
 from toolflow_graph.settings import RunSettings
 from toolflow_graph.types import Method
 

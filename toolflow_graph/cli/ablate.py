@@ -141,7 +141,7 @@ def _play(arm: "Arm", changes: Mapping[str, Any], *, quiet: bool) -> None:
             console.print(f"{arm.method}: complete already", style="dim")
         return
     try:
-        signal = play_run(run, console, quiet=quiet)
+        signal = play_run(run, console, show="none" if quiet else "bar")
     except BudgetExceeded as exc:
         raise BudgetExceeded(f"arm {arm.method!r}: {exc}; give the same command with a higher {exc.option}") from exc
     except ModelError as exc:

@@ -17,6 +17,7 @@ from toolflow_graph.cli.export import export
 from toolflow_graph.cli.generate import generate
 from toolflow_graph.cli.graph import graph_app
 from toolflow_graph.cli.overlap import overlap
+from toolflow_graph.cli.replay import replay
 from toolflow_graph.cli.report import report
 from toolflow_graph.cli.sample import sample
 from toolflow_graph.cli.validate import validate
@@ -42,6 +43,7 @@ _ORDER = [
     "graph",
     "sample",
     "generate",
+    "replay",
     "validate",
     "export",
     "evaluate",
@@ -81,6 +83,7 @@ app.add_typer(catalog_app, name="catalog")
 app.add_typer(graph_app, name="graph")
 app.command()(sample)
 app.command()(generate)
+app.command()(replay)
 app.command()(validate)
 app.command()(export)
 app.add_typer(evaluate_app, name="evaluate")

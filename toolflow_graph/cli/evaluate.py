@@ -252,7 +252,7 @@ def show_progress(lines: int | None) -> "Iterator[Progress]":
     """Show on standard error what is being done, with rate and time left; reading has a known number of lines."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
 
-    from toolflow_graph.cli.progress import RateColumn  # noqa: PLC0415
+    from toolflow_graph.cli.rate_column import RateColumn  # noqa: PLC0415
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), RateColumn(), TimeRemainingColumn())
     console = Console(stderr=True)

@@ -1,13 +1,13 @@
 """`toolflow generate`: play dialogues into a folder, or go on with a run that was interrupted."""
 
-import tomllib
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from toolflow_graph.cli.assignments import assign_values
 from toolflow_graph.cli.graph import CatalogOption, EncoderOption, TauOption
 from toolflow_graph.cli.model_options import (
     AssistantModelOption,
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["generate"]
 
+_Progress = Literal["bar", "json", "none"]
+
 _DIALOGUE = "Each dialogue"
 _REAL = "Real tools (with a model that plays)"
 
@@ -42,7 +44,18 @@ def generate(
     resume: Annotated[
         Path | None, typer.Option(help="Finish the run in this folder; its settings are in its manifest.")
     ] = None,
-    concurrency: Annotated[int | None, typer.Option(help="Dialogues in flight at once.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that play: as many as there are cores, where rules play.")
+    ] = None,
+    concurrency: Annotated[int | None, typer.Option(help="Dialogues in flight at once in each process.")] = None,
+    checkpoints: Annotated[
+        str | None,
+        typer.Option(
+            help="keep: all states of all dialogues; journal: only until a dialogue is written; none. By itself keep "
+            "up to 1,000 dialogues, else journal.",
+            show_default="auto",
+        ),
+    ] = None,
     method: Annotated[
         str | None,
         typer.Option(help="toolflow, no-graph, no-plan, no-graph-no-plan; direct or cot with a model."),
@@ -100,6 +113,10 @@ def generate(
             "--dry-run", help="Only estimate tokens, cost, time and disk: a few plans are made, nothing is kept."
         ),
     ] = False,
+    progress: Annotated[
+        _Progress,
+        typer.Option(help="A bar on the terminal, a line of JSON a second on standard error, or nothing."),
+    ] = "bar",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
     """Generate dialogues into a folder, checkpointed at every step.
@@ -141,7 +158,7 @@ def generate(
         "max_tokens": max_tokens,
         "max_in_flight": max_in_flight,
     }
-    others = {"out": out, "settings": settings, "set": assignments, "dry_run": dry_run}
+    others = {"out": out, "checkpoints": checkpoints, "settings": settings, "set": assignments, "dry_run": dry_run}
     chosen = model_options(**models)
     if resume is not None:
         fixed = [name for name, value in models.items() if value is not None and name not in CHANGEABLE]
@@ -149,7 +166,8 @@ def generate(
     elif out is None and not dry_run:
         raise typer.BadParameter("give --out FOLDER for a new run, or --resume FOLDER to go on with one")
     else:
-        flags |= {} if concurrency is None else {"concurrency": concurrency}
+        running = {"workers": workers, "concurrency": concurrency, "checkpoints": checkpoints}
+        flags |= {name: value for name, value in running.items() if value is not None}
         flags = {**_read_settings(settings, assignments or []), **flags}
         if chosen:
             named = {**flags.get("models", {}), **chosen}
@@ -165,13 +183,13 @@ def generate(
         from toolflow_graph.settings import parse_settings  # noqa: PLC0415
 
         if resume is not None:
-            return Run.resume(resume, concurrency=concurrency, models=chosen)
+            return Run.resume(resume, concurrency=concurrency, workers=workers, models=chosen)
         return Run.start(parse_settings(flags), out)
 
-    _play(open_run, resume or out or Path(), quiet=quiet)
+    _play(open_run, resume or out or Path(), progress="none" if quiet else progress, quiet=quiet)
 
 
-def _play(open_run: Callable[[], "Run"], folder: Path, *, quiet: bool) -> None:
+def _play(open_run: Callable[[], "Run"], folder: Path, *, progress: _Progress, quiet: bool) -> None:
     from rich.console import Console  # noqa: PLC0415 - not before the options are known to be right
 
     from toolflow_graph.cli.progress import play_run  # noqa: PLC0415
@@ -179,17 +197,17 @@ def _play(open_run: Callable[[], "Run"], folder: Path, *, quiet: bool) -> None:
     from toolflow_graph.dataset import MANIFEST  # noqa: PLC0415
 
     console = Console(stderr=True)
-    with console.status("Reading the catalog and building the Tool Graph …") if not quiet else nullcontext():
+    with console.status("Reading the catalog and building the Tool Graph …") if progress == "bar" else nullcontext():
         try:
             run = open_run()
         except KeyboardInterrupt:
             typer.echo("toolflow: interrupted before the first dialogue; nothing was written", err=True)
             raise typer.Exit(130) from None
-    if (skipped := run.stage.catalog.skipped) and not quiet:
+    if (skipped := run.stage.catalog.skipped) and not quiet and progress != "json":
         first = f"{skipped[0].name or skipped[0].where}: {skipped[0].reason}"
         typer.echo(f"tools left out of the catalog: {len(skipped):,}; the first is {first}", err=True)
     try:
-        signal = play_run(run, console, quiet=quiet)
+        signal = play_run(run, console, show=progress)
     except BudgetExceeded as exc:
         run.close()
         if not quiet:
@@ -236,21 +254,5 @@ def _read_settings(path: Path | None, assignments: list[str]) -> dict[str, Any]:
     from toolflow_graph.settings_file import load_settings  # noqa: PLC0415
 
     values = load_settings(path) if path is not None else {}
-    for assignment in assignments:
-        key, sign, text = assignment.partition("=")
-        if not sign:
-            raise typer.BadParameter(f"--set {assignment!r}: write KEY=VALUE, for example --set max_turns=12")
-        *tables, last = key.strip().split(".")
-        place = values
-        for table in tables:
-            place = place.setdefault(table, {})
-        place[last] = _parse_value(text.strip())
+    assign_values(values, assignments)
     return values
-
-
-def _parse_value(text: str) -> Any:
-    """Read a value as TOML does; what is not TOML is a string without its quotes."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text

@@ -14,7 +14,7 @@ from toolflow_graph.cli.costs import draw_costs, tell_costs
 from toolflow_graph.cli.transcript import draw_dialogue
 from toolflow_graph.dataset import ACCEPTED, MANIFEST, REJECTED, read_dialogues
 from toolflow_graph.runner import Manifest
-from toolflow_graph.runner.folder import CHECKPOINTS
+from toolflow_graph.runner.folder import find_checkpoints
 from toolflow_graph.runner.spending import SPENDING
 from toolflow_graph.types import DialogueRecord
 
@@ -87,8 +87,7 @@ def _print_next(console: Console, folder: Path, manifest: Manifest, shown: Dialo
     files.append((MANIFEST, "settings, versions, counts"))
     if manifest.costs is not None:
         files.append((SPENDING, "every request to a model, with its tokens and cost"))
-    if (folder / CHECKPOINTS).exists():
-        files.append((CHECKPOINTS, "every state of every dialogue"))
+    files += [(path.name, "every state of every dialogue") for path in find_checkpoints(folder)]
     commands = [
         (f"toolflow validate {folder}", "run all checks again"),
         (f"toolflow report {folder} --out report.html", "one page: figures, the Tool Graph, every dialogue"),

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from toolflow_graph.types import JSON, DialogueRecord
 
-__all__ = ["draw_dialogue"]
+__all__ = ["draw_dialogue", "draw_message"]
 
 _VALUE, _RESULT = 60, 220
 """Characters shown of one argument and of one result."""
@@ -24,7 +24,7 @@ def draw_dialogue(record: DialogueRecord) -> RenderableType:
     lines.add_column(justify="right", no_wrap=True, width=9)
     lines.add_column()
     for message in record.messages:
-        for label, text in _draw_message(message):
+        for label, text in draw_message(message):
             lines.add_row(label, text)
     parts: list[RenderableType] = [lines]
     if record.plan is not None:
@@ -36,7 +36,8 @@ def draw_dialogue(record: DialogueRecord) -> RenderableType:
     return Panel(Group(*parts), title=title, subtitle=subtitle, title_align="left", subtitle_align="right")
 
 
-def _draw_message(message: JSON) -> Iterator[tuple[Text, Text]]:
+def draw_message(message: JSON) -> Iterator[tuple[Text, Text]]:
+    """Yield who speaks and what is said, called or returned: a label and a line for each."""
     match message["role"]:
         case "system":
             yield Text("system", style="dim"), Text(message["content"], style="dim")

@@ -21,33 +21,45 @@ from toolflow_graph.errors import DatasetError
 from toolflow_graph.live.outcome import Outcome
 from toolflow_graph.types import JSON
 
-__all__ = ["EXECUTIONS", "Executions", "find_executions", "name_call", "note_executions_in", "open_executions"]
+__all__ = [
+    "EXECUTIONS",
+    "Executions",
+    "find_executions",
+    "list_executions",
+    "name_call",
+    "name_executions",
+    "note_executions_in",
+    "open_executions",
+]
 
 EXECUTIONS = "executions.jsonl"
 
 
 class Executions:
-    """The note of a run: by dialogue and call what was begun, and what came of it.
+    """The note of a process: by dialogue and call what was begun, and what came of it.
 
-    A call is known again by its dialogue, its id, its tool and its arguments, of which only a hash is written.
+    A call is known again by its dialogue, its id, its tool and a hash of its arguments. Processes
+    of one run each write a note of their own and read those of the others, whose dialogues they may take over.
     """
 
     def __init__(self, path: Path) -> None:
         """Read what is noted already; raises `DatasetError` when a line is damaged, and OSError."""
         self.path = path
         self._begun: dict[str, Outcome | None] = {}
+        self._beside: dict[str, Outcome | None] = {}
         self._lock = threading.Lock()
         self._file: int | None = None
         if path.exists():
             self._recover()
+        self.look_beside()
 
     def __contains__(self, key: str) -> bool:
         """Say whether a call was begun."""
-        return key in self._begun
+        return key in self._begun or key in self._beside
 
     def find(self, key: str) -> Outcome | None:
         """Return what came of a call; None when that is not known."""
-        return self._begun.get(key)
+        return self._begun[key] if key in self._begun else self._beside.get(key)
 
     async def begin(self, key: str, tool: str) -> None:
         """Note that a call is about to be made."""
@@ -63,6 +75,15 @@ class Executions:
         """Note that it was not made: the tool could not be reached."""
         await asyncio.to_thread(self._append, {"call": key, "made": False})
         self._begun.pop(key, None)
+
+    def look_beside(self) -> None:
+        """Read what the other processes of the run have noted so far; what they have in hand now is not ours."""
+        self._beside.clear()
+        for path in list_executions(self.path.parent):
+            if path != self.path:
+                for number, raw in enumerate(path.read_bytes().splitlines(keepends=True), 1):
+                    if raw.endswith(b"\n"):  # a line without an end is being written, or its process was killed
+                        _read_line(self._beside, path, number, raw)
 
     def close(self) -> None:
         """Close the file."""
@@ -89,23 +110,38 @@ class Executions:
                 if not raw.endswith(b"\n"):  # what it would have told did not happen, or is not known
                     file.truncate(end)
                     break
-                try:
-                    self._take(json.loads(raw))
-                except (ValueError, KeyError, TypeError) as exc:
-                    raise DatasetError(
-                        f"{self.path}, line {number}: no note of a call; delete the line, and look whether the call "
-                        "that it told of took effect"
-                    ) from exc
+                _read_line(self._begun, self.path, number, raw)
                 end += len(raw)
 
-    def _take(self, entry: Any) -> None:
-        key = str(entry["call"])
-        if entry.get("made") is False:
-            self._begun.pop(key, None)
-        elif "content" in entry:
-            self._begun[key] = Outcome(dict(entry["content"]), bool(entry["failed"]))
-        else:
-            self._begun[key] = None
+
+def _read_line(begun: dict[str, Outcome | None], path: Path, number: int, raw: bytes) -> None:
+    try:
+        _take(begun, json.loads(raw))
+    except (ValueError, KeyError, TypeError) as exc:
+        raise DatasetError(
+            f"{path}, line {number}: no note of a call; delete the line, and look whether the call that it told of "
+            "took effect"
+        ) from exc
+
+
+def _take(begun: dict[str, Outcome | None], entry: Any) -> None:
+    key = str(entry["call"])
+    if entry.get("made") is False:
+        begun.pop(key, None)
+    elif "content" in entry:
+        begun[key] = Outcome(dict(entry["content"]), bool(entry["failed"]))
+    else:
+        begun[key] = None
+
+
+def name_executions(worker: int | None = None) -> str:
+    """Return the name of the note of a process: of the run's own, or of one of its workers."""
+    return EXECUTIONS if worker is None else f"executions-{worker}.jsonl"
+
+
+def list_executions(folder: Path) -> list[Path]:
+    """Return the notes that a run has, whatever the number of workers it was played with."""
+    return sorted(folder.glob("executions*.jsonl"))
 
 
 def name_call(index: int, call_id: str, tool: str, arguments: JSON) -> str:
@@ -136,12 +172,12 @@ def find_executions() -> Executions | None:
 
 
 @contextmanager
-def open_executions(folder: Path | None) -> Iterator[Executions | None]:
-    """Open the note of a run; without a folder there is none, as nothing can be resumed either."""
-    if folder is None:
+def open_executions(path: Path | None) -> Iterator[Executions | None]:
+    """Open the note of a process; without a path there is none, as nothing can be resumed either."""
+    if path is None:
         yield None
         return
-    executions = Executions(folder / EXECUTIONS)
+    executions = Executions(path)
     try:
         yield executions
     finally:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 from weakref import WeakKeyDictionary
@@ -150,6 +150,15 @@ class ChatClient:
             return self._known[model]
         raise self._blame(gave_up, model)
 
+    @property
+    def known(self) -> dict[str, Capabilities]:
+        """What was found out about the models so far; another client of the same endpoint may `learn` it."""
+        return dict(self._known)
+
+    def learn(self, known: Mapping[str, Capabilities]) -> None:
+        """Take over what another client has found out, so that nothing is tried twice."""
+        self._known.update(known)
+
     async def calls_natively(self, model: str) -> bool:
         """Say whether a model calls tools by itself; where not, an assistant answers by a schema."""
         return (await self.capabilities(model)).tools
@@ -248,7 +257,7 @@ class ChatClient:
             completion = min(completion, self.settings.max_answer_tokens)
 
         async def call() -> tuple[JSON, Usage]:
-            with account.budget.reserve(model, prompt, completion):
+            async with account.reserve(model, prompt, completion):
                 body = await line.wire.post(model, messages, role=role, **request)
                 written = estimate_tokens(_read_written(body))
                 return body, account.ledger.add(role, model, read_usage(body, prompt, written), question.dialogue)

@@ -1,8 +1,8 @@
 """Who has used how many tokens at what cost, and the budget that nothing passes."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from typing import Any, Literal
 
@@ -16,6 +16,9 @@ __all__ = ["Account", "Budget", "Expense", "Ledger", "charge_to", "find_account"
 
 _FIRST_GUESS = 256
 """Tokens expected of an answer before the first one of a role has come."""
+
+_REMEMBERED = 10_000
+"""Dialogues whose own sums are held."""
 
 
 def read_usage(body: JSON, prompt_guess: int, completion_guess: int) -> Usage:
@@ -49,7 +52,8 @@ class Ledger:
     """Usage by role, model and dialogue.
 
     `before` are the entries of earlier sessions of the same run; those that had no price get one if it is known by
-    now. Every new entry is given to `keep`.
+    now. Every new entry is given to `keep`. Sums of single dialogues are held for the latest ten thousand, so that a
+    long run takes no more memory than a short one.
     """
 
     def __init__(
@@ -61,7 +65,8 @@ class Ledger:
         self.total = Usage()
         self._prices = prices
         self._keep = keep
-        self._dialogues: dict[str, dict[tuple[str, str], Usage]] = {}
+        self._shares: dict[tuple[str, str], Usage] = {}
+        self._dialogues: dict[str, Usage] = {}
         self._answers: Counter[str] = Counter()
         self._completions: Counter[str] = Counter()
         for expense in before:
@@ -75,12 +80,12 @@ class Ledger:
     def add(self, role: str, model: str, usage: Usage, dialogue: str = "") -> Usage:
         """Enter one request; returns its usage with the cost."""
         priced = self._set_price(model, usage)
-        self._write(Expense(role=role, model=model, dialogue=dialogue, usage=priced))
+        self.write(Expense(role=role, model=model, dialogue=dialogue, usage=priced))
         return priced
 
     def refuse(self, role: str, model: str, dialogue: str = "") -> None:
         """Note that the answer of a request that was entered before is not taken."""
-        self._write(Expense(role=role, model=model, dialogue=dialogue, usage=Usage(refused=1)))
+        self.write(Expense(role=role, model=model, dialogue=dialogue, usage=Usage(refused=1)))
 
     def _set_price(self, model: str, usage: Usage) -> Usage:
         price = self.price(model)
@@ -89,31 +94,35 @@ class Ledger:
         cost = price.cost(usage.prompt, usage.cached, usage.completion)
         return usage.model_copy(update={"cost": cost, "unpriced": 0})
 
-    def _write(self, expense: Expense) -> None:
+    def write(self, expense: Expense) -> None:
+        """Enter what was priced already, here or in another process of the run."""
         self._enter(expense)
         if self._keep is not None:
             self._keep(expense)
 
     def _enter(self, expense: Expense) -> None:
         usage = expense.usage
-        entries = self._dialogues.setdefault(expense.dialogue, {})
         key = expense.role, expense.model
-        entries[key] = entries.get(key, Usage()) + usage
+        self._shares[key] = self._shares.get(key, Usage()) + usage
+        self._dialogues[expense.dialogue] = self._dialogues.pop(expense.dialogue, Usage()) + usage
+        if len(self._dialogues) > _REMEMBERED:
+            del self._dialogues[next(iter(self._dialogues))]
         self.total += usage
         self._answers[expense.role] += usage.requests
         self._completions[expense.role] += usage.completion
 
     def of_dialogue(self, dialogue: str) -> Usage:
-        """Return what one dialogue has used."""
-        return sum(self._dialogues.get(dialogue, {}).values(), Usage())
+        """Return what one dialogue has used, of the latest ones."""
+        return self._dialogues.get(dialogue, Usage())
 
     def group(self, by: Literal["role", "model", "dialogue"]) -> dict[str, Usage]:
-        """Return the usage per role, model or dialogue."""
+        """Return the usage per role or model, or per dialogue of the latest."""
+        if by == "dialogue":
+            return dict(self._dialogues)
         groups: dict[str, Usage] = {}
-        for dialogue, entries in self._dialogues.items():
-            for (role, model), usage in entries.items():
-                key = {"role": role, "model": model, "dialogue": dialogue}[by]
-                groups[key] = groups.get(key, Usage()) + usage
+        for (role, model), usage in self._shares.items():
+            key = role if by == "role" else model
+            groups[key] = groups.get(key, Usage()) + usage
         return groups
 
     def expect_completion(self, role: str) -> int:
@@ -172,6 +181,12 @@ class Account:
     def __init__(self, settings: ModelSettings, ledger: Ledger) -> None:
         self.ledger = ledger
         self.budget = Budget(settings, ledger)
+
+    @asynccontextmanager
+    async def reserve(self, model: str, prompt: int, completion: int) -> AsyncIterator[None]:
+        """Hold what a request is expected to take, as `Budget.reserve`; the budget may be kept by another process."""
+        with self.budget.reserve(model, prompt, completion):
+            yield
 
 
 _PAYER: ContextVar[Account | None] = ContextVar("toolflow_account", default=None)

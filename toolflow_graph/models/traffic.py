@@ -14,7 +14,7 @@ __all__ = ["Clock", "GaveUp", "InFlight", "Pace", "SystemClock", "Traffic"]
 Answer = TypeVar("Answer")
 
 _FIRST_BACKOFF, _LONGEST_BACKOFF = 1.0, 60.0
-_FIRST_LIMIT = 8
+_FIRST_LIMIT, _FIRST_MOST = 8, 32
 _BURST_S = 10.0
 
 
@@ -70,12 +70,13 @@ class Pace:
 class InFlight:
     """How many requests may run at once: grows while all goes well, halves when the endpoint is busy.
 
-    Until the first trouble it grows by one with every success, afterwards by one with every round of them (additive
-    increase, multiplicative decrease). Whoever waits is served in order.
+    It begins with a quarter of the maximum, but at least 8 and at most 32. Until the first trouble it grows by one with
+    every success, afterwards by one with every round of them (additive increase, multiplicative decrease). Whoever
+    waits is served in order.
     """
 
     def __init__(self, maximum: int) -> None:
-        self.limit = float(min(maximum, _FIRST_LIMIT))
+        self.limit = float(min(maximum, max(_FIRST_LIMIT, min(_FIRST_MOST, maximum // 4))))
         self.running = 0
         self._maximum = maximum
         self._calm = True

@@ -1,11 +1,11 @@
-"""Checkpoints of a run: one SQLite file, one thread per dialogue, written in groups."""
+"""Checkpoints of a run: a SQLite file per process, a thread per dialogue, written in groups."""
 
 import asyncio
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
 
-__all__ = ["GroupSaver", "open_checkpoints"]
+__all__ = ["GroupSaver", "copy_thread", "drop_threads", "find_last_step", "list_threads", "open_checkpoints"]
 
 _PUT = (
     "INSERT OR REPLACE INTO checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, "
@@ -36,7 +36,12 @@ _PUT_WRITES = (
 )
 _REPLACE_WRITES, _ADD_WRITES = _PUT_WRITES.format("REPLACE"), _PUT_WRITES.format("IGNORE")
 
-_Batch = tuple[str, list[tuple[Any, ...]]]
+_FORGET = tuple(f"DELETE FROM {table} WHERE thread_id = ?" for table in ("checkpoints", "writes"))  # noqa: S608
+
+_Batch = Callable[[sqlite3.Connection], object]
+
+_BUSY_S = 30.0
+"""Seconds to wait for another process that writes to the same file; a worker's thread is taken over in milliseconds."""
 
 
 class GroupSaver(AsyncSqliteSaver):
@@ -45,6 +50,9 @@ class GroupSaver(AsyncSqliteSaver):
     The original goes to its thread four times for each checkpoint, which costs more CPU than all else in a scripted
     dialogue. Here one transaction runs at a time, in a thread of its own, and takes along everything that was put in
     the meantime, in order. A put returns when it is committed. The tables are the original's.
+
+    A thread that was not begun here is not looked for unless it was named to `admit` or `adopt` before, and none is
+    known any more once it was told to `leave`: what is held in memory does not grow with the run.
     """
 
     def __init__(self, connection: aiosqlite.Connection, path: Path, *, serde: JsonPlusSerializer) -> None:
@@ -57,12 +65,29 @@ class GroupSaver(AsyncSqliteSaver):
         self._group: asyncio.Future[None] | None = None
         self._flusher: asyncio.Task[None] | None = None
 
-    async def setup(self) -> None:
-        """Make the tables, and look which threads there are."""
-        if not self.is_setup:
-            await super().setup()
-            async with self.conn.execute("SELECT DISTINCT thread_id FROM checkpoints") as rows:
-                self._known = {thread async for (thread,) in rows}
+    def admit(self, thread: str) -> None:
+        """Look for a thread in the file from now on."""
+        self._known.add(thread)
+
+    async def adopt(self, thread: str, source: Path) -> None:
+        """Take a thread over from the file of another process, which has ended or will not write to it any more."""
+        await self._commit(lambda connection: _move(connection, thread, source))
+        self._known.add(thread)
+
+    def leave(self, thread: str) -> None:
+        """Note that a thread will not be asked for any more; it stays in the file."""
+        self._known.discard(thread)
+
+    async def forget(self, threads: Iterable[str]) -> None:
+        """Delete threads, all in one transaction."""
+        rows = [(thread,) for thread in threads]
+        self._known.difference_update(thread for (thread,) in rows)
+
+        def delete(connection: sqlite3.Connection) -> None:
+            for statement in _FORGET:
+                connection.executemany(statement, rows)
+
+        await self._commit(delete)
 
     async def aget_tuple(self, config: "RunnableConfig") -> CheckpointTuple | None:
         """Return the last checkpoint of a thread, or the one that is named; a new thread costs no look-up."""
@@ -83,7 +108,8 @@ class GroupSaver(AsyncSqliteSaver):
         noted = json.dumps(get_checkpoint_metadata(config, metadata), ensure_ascii=False).encode("utf-8", "ignore")
         thread, namespace, parent = str(own["thread_id"]), own["checkpoint_ns"], own.get("checkpoint_id")
         self._known.add(thread)
-        await self._commit((_PUT, [(thread, namespace, checkpoint["id"], parent, kind, content, noted)]))
+        row = (thread, namespace, checkpoint["id"], parent, kind, content, noted)
+        await self._commit(lambda connection: connection.execute(_PUT, row))
         saved = {"thread_id": own["thread_id"], "checkpoint_ns": namespace, "checkpoint_id": checkpoint["id"]}
         return {"configurable": saved}
 
@@ -98,7 +124,8 @@ class GroupSaver(AsyncSqliteSaver):
             for number, (channel, value) in enumerate(writes)
         ]
         special = all(channel in WRITES_IDX_MAP for channel, _ in writes)
-        await self._commit((_REPLACE_WRITES if special else _ADD_WRITES, rows))
+        statement = _REPLACE_WRITES if special else _ADD_WRITES
+        await self._commit(lambda connection: connection.executemany(statement, rows))
 
     async def aclose(self) -> None:
         """Finish what is being written and close the writing connection."""
@@ -133,14 +160,73 @@ class GroupSaver(AsyncSqliteSaver):
         if self._writer is None:
             self._writer = _connect(self._path)
         with self._writer:
-            for statement, rows in batches:
-                self._writer.executemany(statement, rows)
+            for batch in batches:
+                batch(self._writer)
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, check_same_thread=False)
+    connection = sqlite3.connect(path, timeout=_BUSY_S, check_same_thread=False)
     connection.execute("PRAGMA synchronous=NORMAL")
     return connection
+
+
+def copy_thread(source: Path, target: Path, thread: str) -> None:
+    """Copy a thread from one file into another, whose tables are made; the source is only read."""
+    with closing(_connect(target)) as connection, connection:
+        _move(connection, thread, source)
+
+
+def _move(target: sqlite3.Connection, thread: str, source: Path) -> None:
+    """Copy a thread into a file that may hold an older state of it; where it comes from it stays, as the older one."""
+    rows: dict[str, list[tuple[Any, ...]]] = {}
+    with closing(_connect(source)) as connection:
+        for table in ("checkpoints", "writes"):
+            rows[table] = connection.execute(f"SELECT * FROM {table} WHERE thread_id = ?", (thread,)).fetchall()  # noqa: S608
+    for table, found in rows.items():
+        target.execute(f"DELETE FROM {table} WHERE thread_id = ?", (thread,))  # noqa: S608
+        if found:
+            marks = ", ".join("?" * len(found[0]))
+            target.executemany(f"INSERT INTO {table} VALUES ({marks})", found)  # noqa: S608
+
+
+def list_threads(path: Path) -> Iterator[str]:
+    """Yield the names of the threads in a file, each found by one step in the index; raises `sqlite3.Error`."""
+    with closing(_connect(path)) as connection:
+        if not _has_tables(connection):
+            return
+        last = ""
+        while True:
+            (name,) = connection.execute(
+                "SELECT min(thread_id) FROM checkpoints WHERE thread_id > ?", (last,)
+            ).fetchone()
+            if name is None:
+                return
+            yield name
+            last = name
+
+
+def _has_tables(connection: sqlite3.Connection) -> bool:
+    """Say whether the process that made the file came so far as to make its tables."""
+    return connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'writes'").fetchone() is not None
+
+
+def find_last_step(path: Path, thread: str) -> str:
+    """Return the id of a thread's last checkpoint, empty where there is none; ids grow with time."""
+    with closing(_connect(path)) as connection:
+        if not _has_tables(connection):
+            return ""
+        query = "SELECT max(checkpoint_id) FROM checkpoints WHERE thread_id = ?"
+        (found,) = connection.execute(query, (thread,)).fetchone()
+        return found or ""
+
+
+def drop_threads(path: Path, threads: Iterable[str]) -> None:
+    """Delete threads from a file that no process has open."""
+    rows = [(thread,) for thread in threads]
+    if rows:
+        with closing(_connect(path)) as connection, connection:
+            for statement in _FORGET:
+                connection.executemany(statement, rows)
 
 
 @asynccontextmanager

@@ -20,11 +20,11 @@ from toolflow_graph.models.answers import Usage
 from toolflow_graph.models.ledger import Account, Ledger
 from toolflow_graph.models.prices import Price, find_price, load_prices
 from toolflow_graph.models.settings import ROLES
+from toolflow_graph.runner.build import assign_kinds
 from toolflow_graph.runner.costs import Spent
 from toolflow_graph.runner.play import BROKEN_OFF
 from toolflow_graph.runner.rehearsal import Rehearsal, Trial, rehearse, try_models
 from toolflow_graph.runner.requests import count_requests
-from toolflow_graph.runner.run import assign_kinds
 from toolflow_graph.settings import RunSettings
 from toolflow_graph.types import JSON, DialogueRecord, Pattern, Record, Tool
 
@@ -253,7 +253,7 @@ def _estimate_seconds(settings: RunSettings, tried: Trial, requests: float, play
     models = settings.models
     made = sum(usage.requests for usage in _sum_roles(tried.whole).values())
     one = tried.seconds / max(1, made) * requests
-    lanes = min(settings.concurrency, settings.dialogues, models.max_in_flight)
+    lanes = min(settings.workers * settings.lanes, settings.dialogues, models.max_in_flight)
     rated = max(
         requests / models.requests_per_minute * 60 if models.requests_per_minute else 0.0,
         tokens / models.tokens_per_minute * 60 if models.tokens_per_minute else 0.0,

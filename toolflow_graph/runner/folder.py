@@ -1,99 +1,40 @@
-"""The folder of a run: a lock, the manifest, and two files that grow by a line per finished dialogue."""
+"""The folder of a run: who may work in it, and the files of finished dialogues."""
 
 import errno
 import fcntl
-import json
 import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
-from toolflow_graph.dataset import ACCEPTED, MANIFEST, REJECTED, encode_record, is_accepted, replace_file
-from toolflow_graph.errors import DatasetError, RunError
-from toolflow_graph.live.executions import EXECUTIONS
+from toolflow_graph.dataset import ACCEPTED, MANIFEST, REJECTED
+from toolflow_graph.errors import RunError
+from toolflow_graph.live.executions import list_executions
+from toolflow_graph.runner.lines import LineFile
 from toolflow_graph.runner.manifest import Counts
+from toolflow_graph.runner.progress import STATUS
 from toolflow_graph.runner.spending import SPENDING
-from toolflow_graph.types import JSON, DialogueRecord
 
-__all__ = ["CHECKPOINTS", "LineFile", "RunFolder", "blame_disk"]
+__all__ = ["CHECKPOINTS", "RunFolder", "blame_disk", "find_checkpoints", "name_checkpoints"]
 
 CHECKPOINTS, _LOCK = "checkpoints.sqlite", ".lock"
 
-_SYNC_EVERY = 1.0
-"""Seconds between two fsyncs; a killed process loses nothing of what it wrote, a power cut at most so much."""
 
-_BLOCK = 1 << 20
+def name_checkpoints(worker: int | None = None) -> str:
+    """Return the name of the file of checkpoints of a process: of the run's own, or of one of its workers."""
+    return CHECKPOINTS if worker is None else f"checkpoints-{worker}.sqlite"
 
 
-class LineFile:
-    """An append-only JSON Lines file of dialogues that knows where each one's line stands."""
+def find_checkpoints(folder: Path) -> list[Path]:
+    """Return the files of checkpoints that a run has, whatever the number of workers it was played with."""
+    return sorted(folder.glob("checkpoints*.sqlite"))
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._places: dict[int, tuple[int, int]] = {}
-        self._end = 0
-        self._synced = time.monotonic()
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
 
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._places)
-
-    def recover(self) -> Iterator[JSON]:
-        """Yield what the file holds already; a last line that was never finished is cut off.
-
-        Raises `DatasetError` when another line is damaged.
-        """
-        with self.path.open("rb") as file:
-            for number, raw in enumerate(file, 1):
-                if not raw.endswith(b"\n"):
-                    break
-                try:
-                    row = json.loads(raw)
-                    index = row["index"]
-                except (ValueError, KeyError, TypeError) as exc:
-                    raise DatasetError(
-                        f"{self.path}, line {number}: not a dialogue of this run; delete the line, it is made anew"
-                    ) from exc
-                self._places[index] = (self._end, len(raw))
-                self._end += len(raw)
-                yield row
-        if os.fstat(self._file).st_size != self._end:
-            os.ftruncate(self._file, self._end)
-            os.fsync(self._file)
-
-    def append(self, index: int, line: bytes) -> None:
-        """Add a line; when it does not fit on the disk, the file stays as it was and OSError is raised."""
-        try:
-            written = 0
-            while written < len(line):
-                written += os.write(self._file, line[written:])
-        except OSError:
-            os.ftruncate(self._file, self._end)
-            raise
-        self._places[index] = (self._end, len(line))
-        self._end += len(line)
-        if time.monotonic() - self._synced > _SYNC_EVERY:
-            self.sync()
-
-    def sync(self) -> None:
-        """Wait until what was written is on the disk."""
-        os.fsync(self._file)
-        self._synced = time.monotonic()
-
-    def sort(self) -> None:
-        """Rewrite the file in the order of the dialogues, atomically, unless it is in that order."""
-        self.sync()
-        places = [self._places[index] for index in sorted(self._places)]
-        if places == sorted(places):
-            return
-        replace_file(self.path, (os.pread(self._file, length, offset) for offset, length in places))
-
-    def close(self) -> None:
-        """Close the file; nothing can be added any more."""
-        os.close(self._file)
+_PATIENCE_S, _LOOK_S = 15.0, 0.05
+"""How long, and how often, the lock of a process that is gone is waited for: its workers end as soon as they notice."""
 
 
 class RunFolder:
@@ -140,11 +81,22 @@ class RunFolder:
                 counts = counts.add(row.get("patterns", ()), row.get("usage", {}), accepted=accepted)
         return counts
 
-    def add(self, record: DialogueRecord) -> None:
+    @property
+    def lock(self) -> int:
+        """The descriptor that holds the lock: who inherits it holds it too."""
+        return self._lock
+
+    def add(self, index: int, line: bytes, *, accepted: bool) -> None:
         """Write a finished dialogue to the file that it belongs in."""
-        file = self.accepted if is_accepted(record) else self.rejected
+        file = self.accepted if accepted else self.rejected
         with blame_disk(self.path):
-            file.append(record.index, encode_record(record))
+            file.append(index, line)
+
+    def sync(self) -> None:
+        """Wait until all that was added is on the disk; may be called from another thread."""
+        with blame_disk(self.path):
+            self.accepted.sync()
+            self.rejected.sync()
 
     def sort(self) -> None:
         """Bring both files into the order of the dialogues."""
@@ -155,11 +107,17 @@ class RunFolder:
     def discard(self) -> None:
         """Undo `create`, when the run could not begin."""
         self.close()
-        beside = (f"{CHECKPOINTS}-wal", f"{CHECKPOINTS}-shm")
-        for name in (ACCEPTED, REJECTED, SPENDING, EXECUTIONS, CHECKPOINTS, *beside, MANIFEST, _LOCK):
-            (self.path / name).unlink(missing_ok=True)
+        self.drop_checkpoints()
+        names = (ACCEPTED, REJECTED, SPENDING, STATUS, MANIFEST, _LOCK)
+        for path in (*list_executions(self.path), *(self.path / name for name in names)):
+            path.unlink(missing_ok=True)
         with suppress(OSError):
             self.path.rmdir()
+
+    def drop_checkpoints(self) -> None:
+        """Remove all checkpoints, of every worker."""
+        for path in self.path.glob("checkpoints*.sqlite*"):
+            path.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Let go of the folder."""
@@ -180,16 +138,37 @@ def _refuse_used(path: Path) -> None:
 
 def _lock(path: Path) -> int:
     lock = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        holder = os.pread(lock, 32, 0).decode("ascii", "replace").strip()
-        os.close(lock)
-        named = f" (process {holder})" if holder else ""
-        raise RunError(f"another toolflow{named} is working in {path}; wait for it, or name another folder") from None
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            holder = os.pread(lock, 32, 0).decode("ascii", "replace").strip()
+            if time.monotonic() < deadline and not _is_alive(holder):
+                time.sleep(_LOOK_S)
+                continue
+            os.close(lock)
+            named = f" (process {holder})" if holder else ""
+            raise RunError(
+                f"another toolflow{named} is working in {path}; wait for it, or name another folder"
+            ) from None
     os.ftruncate(lock, 0)
     os.pwrite(lock, str(os.getpid()).encode(), 0)
     return lock
+
+
+def _is_alive(holder: str) -> bool:
+    """Say whether the process that took the lock still lives; one that is not named yet does."""
+    if not holder.isdigit():
+        return True
+    try:
+        os.kill(int(holder), 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 @contextmanager
@@ -206,9 +185,20 @@ def blame_disk(path: Path) -> Iterator[None]:
             full = "full" in said or "disk I/O" in said
             raise RunError(_advise(path, f"{CHECKPOINTS}: {said}", full=full)) from exc
         raise RunError(
-            f"{path / CHECKPOINTS}: {said}; delete it and resume: what is in {ACCEPTED} is kept, "
+            f"{_name_damaged(path)}: {said}; delete it and resume: what is in {ACCEPTED} is kept, "
             "only dialogues that were in flight start anew"
         ) from exc
+
+
+def _name_damaged(folder: Path) -> str:
+    """Return the first file of checkpoints that cannot be read, or all of them."""
+    for path in find_checkpoints(folder):
+        try:
+            with closing(sqlite3.connect(path)) as connection:
+                connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except sqlite3.DatabaseError:
+            return str(path)
+    return str(folder / "checkpoints*.sqlite")
 
 
 def _advise(path: Path, trouble: str, *, full: bool) -> str:

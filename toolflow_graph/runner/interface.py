@@ -66,7 +66,7 @@ def generate(
 def _generate(
     settings: RunSettings, out: Path | str | None, on_event: Callable[[RunEvent], None] | None
 ) -> Iterator[DialogueRecord]:
-    finished: _Finished = queue.Queue(maxsize=settings.concurrency)
+    finished: _Finished = queue.Queue(maxsize=settings.lanes)
     left = threading.Event()
     records = agenerate(settings, out=out, on_event=on_event)
     thread = threading.Thread(target=_fill, args=(records, finished, left), name="toolflow-generate", daemon=True)

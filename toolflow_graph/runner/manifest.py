@@ -151,7 +151,7 @@ def fingerprint_settings(settings: RunSettings) -> str:
         settings.model_dump(
             mode="json",
             exclude={
-                **dict.fromkeys(("concurrency", "checkpoints", "max_attempts", "max_rejected"), True),
+                **dict.fromkeys(("workers", "concurrency", "checkpoints", "max_attempts", "max_rejected"), True),
                 "models": set(CHANGEABLE),
             },
         )

@@ -46,6 +46,7 @@ async def rehearse(settings: RunSettings) -> Rehearsal:
     number = min(_REHEARSED, settings.dialogues)
     changes: JSON = {"cast": "scripted", "models": ModelSettings(), "dialogues": number}
     changes |= {"max_attempts": 1, "max_rejected": 1.0, "execute": "none", "execute_tools": ()}
+    changes |= {"workers": 1, "checkpoints": settings.keeping}
     if settings.written:
         changes["method"] = "toolflow"
     rehearsed = settings.model_copy(update=changes)

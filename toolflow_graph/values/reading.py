@@ -141,7 +141,7 @@ class Reading:
         return frozenset(v for m in self.lasting for v in m.values if isinstance(v, tuple))
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1024)
 def read(text: str, today: date | None) -> Reading:
     """Return the reading of a text; equal texts are read once."""
     return Reading(text, today)

@@ -194,7 +194,7 @@ def _render(session: Session) -> str:
         "dimensions": [{"key": d, "label": LABELS[d].capitalize(), "hint": _HINTS[d]} for d in DIMENSIONS],
         "done": [session.is_done(place) for place in range(len(session.items))],
     }
-    return render_page("rating.html", "Rate dialogues", ["rating.css"], ["rating.js"], data)
+    return render_page("rating.html", "Rate dialogues", Assets(("rating.css",), ("rating.js",)), data)
 
 
 def _show_item(session: Session, place: int) -> JSON:

@@ -1,0 +1,185 @@
+"""From settings to what a run consists of: stage, folder, manifest, account, slots and engine."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from toolflow_graph.catalog.sources import is_live
+from toolflow_graph.dialogue.stage import Stage, load_stage
+from toolflow_graph.errors import RunError, SettingsError
+from toolflow_graph.live.executions import name_executions
+from toolflow_graph.models.settings import ModelSettings, change_models
+from toolflow_graph.runner.checkpoints import drop_threads, find_last_step, list_threads
+from toolflow_graph.runner.engine import Engine
+from toolflow_graph.runner.folder import RunFolder, blame_disk, find_checkpoints, name_checkpoints
+from toolflow_graph.runner.local import LocalEngine
+from toolflow_graph.runner.manifest import Manifest, fingerprint_catalog, fingerprint_settings, read_manifest
+from toolflow_graph.runner.processes import ProcessEngine
+from toolflow_graph.runner.slots import Slots
+from toolflow_graph.runner.spending import Spending
+from toolflow_graph.settings import RunSettings, assign_patterns
+from toolflow_graph.types import Pattern
+
+__all__ = ["Parts", "assign_kinds", "begin_run", "build_engine", "refuse_changes", "reopen_run", "settle_paths"]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a run consists of; `begun` says in which file the checkpoints of unfinished dialogues are."""
+
+    settings: RunSettings
+    stage: Stage
+    manifest: Manifest
+    slots: Slots
+    folder: RunFolder | None = None
+    spending: Spending | None = None
+    begun: Mapping[int, Path] = field(default_factory=dict)
+    resumed: bool = False
+
+
+def begin_run(settings: RunSettings, out: Path | None) -> Parts:
+    """Begin a new run in a folder, or in memory; raises `RunError` when the folder holds one or is not writable."""
+    slots = Slots(assign_kinds(settings), settings.max_attempts)
+    if out is None:
+        stage = load_stage(settings)
+        return Parts(settings, stage, Manifest.begin(settings, stage), slots, None, _open_spending(stage, None))
+    settings = settle_paths(settings)
+    folder = RunFolder.create(out)
+    try:
+        stage = load_stage(settings)
+        manifest = Manifest.begin(settings, stage)
+        with blame_disk(out):
+            manifest.write(out)
+            spending = _open_spending(stage, out)
+    except BaseException:
+        folder.discard()
+        raise
+    return Parts(settings, stage, manifest, slots, folder, spending)
+
+
+def reopen_run(
+    out: Path, *, concurrency: int | None = None, workers: int | None = None, models: Mapping[str, Any] | None = None
+) -> Parts:
+    """Open a run that was started before; finished dialogues are kept, the settings come from its manifest.
+
+    Raises `SettingsError` for changes of models that would make other dialogues, and `RunError` when the folder is no
+    run, its catalog or settings were changed, or it is in use.
+    """
+    read_manifest(out)
+    folder = RunFolder.reopen(out)
+    try:
+        manifest = read_manifest(out)
+        settings = _change_models(manifest.settings, models or {})
+        manifest = manifest.model_copy(update={"settings": settings})
+        stage = load_stage(settings)
+        refuse_changes(out, manifest, stage)
+        changes = {"concurrency": concurrency, "workers": workers}
+        settings = settings.model_copy(update={name: value for name, value in changes.items() if value is not None})
+        with blame_disk(out):
+            counts = folder.recover(settings.dialogues)
+            spending = _open_spending(stage, out)
+            if models:
+                manifest.write(out)
+            begun = _find_begun(folder, settings) if counts.accepted < counts.planned else {}
+    except BaseException:
+        folder.close()
+        raise
+    slots = Slots(assign_kinds(settings), settings.max_attempts)
+    for file, accepted in ((folder.rejected, False), (folder.accepted, True)):
+        for index in file:
+            slots.settle(index, accepted=accepted)
+    manifest = manifest.model_copy(update={"counts": counts})
+    return Parts(settings, stage, manifest, slots, folder, spending, begun, resumed=True)
+
+
+def build_engine(parts: Parts) -> Engine:
+    """Return what plays the dialogues of a run, as its settings have it."""
+    settings, folder = parts.settings, parts.folder
+    account = None if parts.spending is None else parts.spending.account
+    if settings.workers > 1:
+        return ProcessEngine(settings, parts.stage, folder, account)
+    file = None if folder is None or settings.keeping == "none" else folder.path / name_checkpoints()
+    note = None if folder is None else folder.path / name_executions()
+    return LocalEngine(settings, parts.stage, file=file, note=note, account=account)
+
+
+def assign_kinds(settings: RunSettings) -> list[tuple[Pattern, ...]]:
+    """Return the patterns of every wanted dialogue of a run."""
+    if settings.patterns:
+        return [settings.patterns] * settings.dialogues
+    return assign_patterns(settings.mix, settings.dialogues, settings.seed)
+
+
+def refuse_changes(out: Path, manifest: Manifest, stage: Stage) -> None:
+    """Raise `RunError` when a run's settings, prompts or catalog are not those that it was started with."""
+    settings = manifest.settings
+    if fingerprint_settings(settings) != manifest.settings_sha256:
+        raise RunError(f"{out}: the settings in its manifest were changed; start a new run in another folder")
+    if stage.prompts.fingerprint() != manifest.prompts_sha256:
+        raise RunError(
+            f"{out}: the prompts have changed since the run was started; restore them, or start a new run in another "
+            "folder"
+        )
+    if fingerprint_catalog(stage.catalog) != manifest.catalog.sha256:
+        source = repr(settings.catalog) if settings.catalog else "the bundled one"
+        raise RunError(
+            f"{out}: its catalog ({source}) has changed since the run was started; "
+            "restore it, or start a new run in another folder"
+        )
+
+
+def _find_begun(folder: RunFolder, settings: RunSettings) -> dict[int, Path]:
+    """Return in which file the checkpoints of unfinished dialogues are, whichever worker has begun them.
+
+    Where several have a thread, because one took it over from another that had died, the one that came farthest counts.
+    What a journal should have forgotten is forgotten now.
+    """
+    if settings.keeping == "none":
+        return {}
+    finished = {index for file in (folder.accepted, folder.rejected) for index in file}
+    found: defaultdict[int, list[tuple[Path, str]]] = defaultdict(list)
+    for path in find_checkpoints(folder.path):
+        done = []
+        for thread in list_threads(path):
+            index = int(thread.rpartition("-")[2])
+            if index not in finished:
+                found[index].append((path, thread))
+            elif settings.keeping == "journal":
+                done.append(thread)
+        drop_threads(path, done)
+    return {
+        index: places[0][0] if len(places) == 1 else max(places, key=lambda place: find_last_step(*place))[0]
+        for index, places in found.items()
+    }
+
+
+def _open_spending(stage: Stage, out: Path | None) -> Spending | None:
+    return None if stage.client is None else Spending.open(stage.client.settings, out)
+
+
+def _change_models(settings: RunSettings, changes: Mapping[str, Any]) -> RunSettings:
+    if not changes:
+        return settings
+    if not settings.roles:
+        raise SettingsError(f"setting {next(iter(changes))!r} is for models, and this run is played by rules")
+    return settings.model_copy(update={"models": _settle_prices(change_models(settings.models, changes))})
+
+
+def settle_paths(settings: RunSettings) -> RunSettings:
+    """Return settings that mean the same from any working directory."""
+    update: dict[str, Any] = {"models": _settle_prices(settings.models)}
+    if settings.catalog is not None and not is_live(settings.catalog):
+        update["catalog"] = str(Path(settings.catalog).absolute())
+    if settings.prompts is not None:
+        update["prompts"] = str(Path(settings.prompts).absolute())
+    if Path(settings.encoder).is_dir():
+        update["encoder"] = str(Path(settings.encoder).absolute())
+    return settings.model_copy(update=update)
+
+
+def _settle_prices(models: ModelSettings) -> ModelSettings:
+    if models.prices is None:
+        return models
+    return models.model_copy(update={"prices": str(Path(models.prices).absolute())})

@@ -1,0 +1,112 @@
+"""The engine of one process: dialogues in one event loop, with checkpoints in one file."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from langgraph.errors import GraphDrained
+from langgraph.runtime import RunControl
+
+from toolflow_graph.dataset import dialogue_id
+from toolflow_graph.dialogue.graph import build_graph
+from toolflow_graph.dialogue.stage import Stage
+from toolflow_graph.live.executions import Executions, note_executions_in, open_executions
+from toolflow_graph.models.ledger import Account, charge_to
+from toolflow_graph.runner.checkpoints import GroupSaver, open_checkpoints
+from toolflow_graph.runner.engine import Drained, Finished
+from toolflow_graph.runner.play import Player
+from toolflow_graph.settings import RunSettings
+from toolflow_graph.types import Pattern
+
+__all__ = ["LocalEngine"]
+
+
+class LocalEngine:
+    """Plays in this process; checkpoints go into `file`, requests to models are charged to `account`.
+
+    What is called for real is noted in `note`.
+    """
+
+    def __init__(
+        self,
+        settings: RunSettings,
+        stage: Stage,
+        *,
+        file: Path | None = None,
+        note: Path | None = None,
+        account: Account | None = None,
+    ) -> None:
+        self._settings = settings
+        self._stage = stage
+        self._file = file
+        self._note = None if stage.live is None else note
+        self._executions: Executions | None = None
+        self._account = account
+        self._saver: GroupSaver | None = None
+        self._player: Player | None = None
+        self._open = AsyncExitStack()
+        self._controls: set[RunControl] = set()
+        self._stopped = False
+
+    @property
+    def lanes(self) -> int:
+        """Dialogues in flight at once, as the settings have it."""
+        return self._settings.lanes
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            if self._stage.live is not None:
+                await stack.enter_async_context(self._stage.live)
+            self._executions = stack.enter_context(open_executions(self._note))
+            if self._file is not None:
+                self._saver = await stack.enter_async_context(open_checkpoints(self._file))
+            machine = build_graph().compile(checkpointer=self._saver)
+            settings = self._settings.dialogue(self._settings.patterns)
+            self._player = Player(machine, settings, self._stage, saved=self._saver is not None)
+            self._open = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._open.__aexit__(kind, exc, trace)
+
+    async def play(self, index: int, patterns: Sequence[Pattern], source: Path | None = None) -> Finished:
+        """Play one dialogue, on from its last checkpoint where it has one."""
+        assert self._player is not None  # noqa: S101 - whoever plays has entered
+        charge_to(self._account)
+        note_executions_in(self._executions)
+        if self._executions is not None and source != self._file:
+            self._executions.look_beside()
+        thread = dialogue_id(self._settings.seed, index)
+        control = RunControl()
+        self._controls.add(control)
+        try:
+            if self._stopped:
+                raise Drained
+            if self._saver is not None and source is not None:
+                if source == self._file:
+                    self._saver.admit(thread)
+                else:
+                    await self._saver.adopt(thread, source)
+            record = await self._player.play(index, patterns, control, resumed=source is not None)
+            return Finished.of(record)
+        except GraphDrained as exc:
+            raise Drained from exc
+        finally:
+            self._controls.discard(control)
+            if self._saver is not None:
+                self._saver.leave(thread)
+
+    def stop(self) -> None:
+        """Let every dialogue in flight finish its step and save it."""
+        self._stopped = True
+        for control in self._controls:
+            control.request_drain()
+
+    async def forget(self, indices: Iterable[int]) -> None:
+        """Delete the threads of these dialogues."""
+        if self._saver is not None:
+            await self._saver.forget(dialogue_id(self._settings.seed, index) for index in indices)

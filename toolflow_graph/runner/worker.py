@@ -1,0 +1,169 @@
+"""A worker: a process that plays dialogues for a run, told through its standard input, answering on its output.
+
+It has an engine and a file of checkpoints of its own. The run's files, its budget and its account of spending are with
+the process that started it: every request to a model is allowed there first, and entered there before the next one.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from toolflow_graph.dialogue.stage import Stage, load_stage
+from toolflow_graph.errors import RunError
+from toolflow_graph.models.ledger import Account, Ledger
+from toolflow_graph.models.prices import load_prices
+from toolflow_graph.models.probe import Capabilities
+from toolflow_graph.models.settings import ModelSettings
+from toolflow_graph.runner.engine import Drained
+from toolflow_graph.runner.frames import make_frame, make_portable, read_frame
+from toolflow_graph.runner.local import LocalEngine
+from toolflow_graph.runner.manifest import fingerprint_catalog
+from toolflow_graph.settings import RunSettings
+from toolflow_graph.types import Pattern
+
+__all__ = ["Assignment", "main"]
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What a worker is started with: settings with its share of the pace, and what must be the same as in the run."""
+
+    settings: RunSettings
+    file: Path | None
+    note: Path | None
+    catalog_sha256: str
+    prompts_sha256: str
+    known: Mapping[str, Capabilities]
+
+
+class _Line:
+    """The way to the run: messages go out in order, questions are answered."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+        self._numbers = count()
+        self._asked: dict[int, asyncio.Future[None]] = {}
+
+    def tell(self, *message: Any) -> None:
+        """Send a message; it is in the pipe when this returns."""
+        self._out.write(make_frame(message))
+        self._out.flush()
+
+    async def ask(self, *question: Any) -> int:
+        """Ask for something and wait until it is granted; returns its number, raises what the run raised."""
+        number = next(self._numbers)
+        answer = self._asked[number] = asyncio.get_running_loop().create_future()
+        try:
+            self.tell(question[0], number, *question[1:])
+            await answer
+        finally:
+            del self._asked[number]
+        return number
+
+    def answer(self, number: int, exc: BaseException | None) -> None:
+        """Pass on what the run answered; who asked may be gone."""
+        answer = self._asked.get(number)
+        if answer is None or answer.done():
+            if exc is None:
+                self.tell("release", number)
+        elif exc is None:
+            answer.set_result(None)
+        else:
+            answer.set_exception(exc)
+
+
+class _RemoteAccount(Account):
+    """An account whose budget is kept by the run: nothing is asked of a model before it was allowed there."""
+
+    def __init__(self, settings: ModelSettings, line: _Line) -> None:
+        super().__init__(
+            settings, Ledger(load_prices(settings.prices), keep=lambda expense: line.tell("expense", expense))
+        )
+        self._line = line
+
+    @asynccontextmanager
+    async def reserve(self, model: str, prompt: int, completion: int) -> AsyncIterator[None]:
+        number = await self._line.ask("reserve", model, prompt, completion)
+        try:
+            yield
+        finally:
+            self._line.tell("release", number)
+
+
+def _load(given: Assignment) -> Stage:
+    stage = load_stage(given.settings)
+    same = fingerprint_catalog(stage.catalog) == given.catalog_sha256
+    if not same or stage.prompts.fingerprint() != given.prompts_sha256:
+        changed = "prompts" if same else "catalog"
+        raise RunError(f"the {changed} changed while workers were started; finished dialogues are kept: resume the run")
+    if stage.client is not None:
+        stage.client.learn(given.known)
+    return stage
+
+
+async def _serve(line: _Line, reader: asyncio.StreamReader) -> None:
+    """Do what the run says until it says no more."""
+    opening = await read_frame(reader)
+    if opening is None:
+        return
+    (given,) = opening
+    stage = await asyncio.to_thread(_load, given)
+    account = None if stage.client is None else _RemoteAccount(given.settings.models, line)
+    playing: set[asyncio.Task[None]] = set()
+    async with LocalEngine(given.settings, stage, file=given.file, note=given.note, account=account) as engine:
+        line.tell("ready")
+        while (message := await read_frame(reader)) is not None:
+            match message:
+                case ("play", index, patterns, source):
+                    task = asyncio.create_task(_play(line, engine, index, patterns, source))
+                    playing.add(task)
+                    task.add_done_callback(playing.discard)
+                case ("answer", number, exc):
+                    line.answer(number, exc)
+                case ("forget", indices):
+                    await engine.forget(indices)
+                case ("stop",):
+                    engine.stop()
+                case _:
+                    break
+        if message is None:  # the run is gone, and another process may go on with it at any moment
+            os._exit(1)
+
+
+async def _play(line: _Line, engine: LocalEngine, index: int, patterns: Sequence[Pattern], source: Path | None) -> None:
+    try:
+        finished = await engine.play(index, patterns, source)
+    except Drained:
+        line.tell("drained", index)
+    except Exception as exc:  # noqa: BLE001 - raised again in the run
+        line.tell("failed", index, make_portable(exc))
+    else:
+        line.tell("finished", index, finished)
+
+
+async def _work(line: _Line) -> None:
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    try:
+        await _serve(line, reader)
+    except Exception as exc:  # noqa: BLE001 - raised again in the run
+        line.tell("failed", None, make_portable(exc))
+
+
+def main() -> None:
+    """Be a worker until the run ends; what anything prints goes to standard error."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the run's to answer
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    try:
+        asyncio.run(_work(_Line(out)))
+    except BrokenPipeError:  # the run is gone
+        os._exit(1)
