@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from toolflow_graph.errors import ToolflowError
 from toolflow_graph.evaluation.ratings import DIMENSIONS, LABELS, Dimension
-from toolflow_graph.report.page import embed_json, render_page
+from toolflow_graph.report.page import Assets, embed_json, render_page
 from toolflow_graph.report.rating.session import Session
 from toolflow_graph.report.rating.view import show_dialogue
 from toolflow_graph.types import JSON
