@@ -311,7 +311,7 @@ def test_an_id_comes_from_the_tool_that_is_about_the_same_thing():
     ("one", "other", "cosine"),
     [
         ("list_issues", "close_issue", 1.0),
-        ("list_issues", "closeIssue", 1.0),
+        ("list_issues", "openIssue", 1.0),
         ("list_issues", "list_orders", 0.0),
         ("list_issues", "ping", 0.0),
         ("list_issues", "listIssues", 0.0),
@@ -319,7 +319,7 @@ def test_an_id_comes_from_the_tool_that_is_about_the_same_thing():
     ],
 )
 def test_topics_are_the_words_that_several_tools_of_a_domain_share(one, other, cosine):
-    names = ["list_issues", "close_issue", "closeIssue", "list_orders", "issue_events", "order_events", "getOrderEvent",
+    names = ["list_issues", "close_issue", "openIssue", "list_orders", "issue_events", "order_events", "getOrderEvent",
              "order_of_event", "ping", "listIssues"]  # fmt: skip
     topics = list_topics(names, ["a"] * 9 + ["b"])
     product = (topics @ topics.T).toarray()
