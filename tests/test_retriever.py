@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolflow_graph import retriever
@@ -328,6 +328,7 @@ def test_vectors_without_direction_are_refused(value):
         snap_embeddings(np.full((2, 4), value))
 
 
+@settings(deadline=None)
 @given(
     rows=st.lists(st.lists(st.sampled_from([-1.0, 0.0, 0.5, 1.0]), min_size=3, max_size=3), min_size=1, max_size=20),
     data=st.data(),

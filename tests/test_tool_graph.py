@@ -18,6 +18,7 @@ from toolflow_graph.errors import CatalogError, EncoderError, SettingsError
 from toolflow_graph.similarity import snap_embeddings
 from toolflow_graph.tool_graph import DEFAULT_TAU, build_tool_graph, graph, rows
 from toolflow_graph.tool_graph.kinds import AGREEMENT, find_kind
+from toolflow_graph.tool_graph.topics import list_topics
 from toolflow_graph.types import Edge, Tool
 
 
@@ -263,7 +264,7 @@ def test_weighted_steps_are_drawn_by_their_weights():
     rng = np.random.default_rng(5)
     tools = [
         make_tool(
-            f"t{number}",
+            f"{('list_issues', 'close_issue', 'list_orders', 'close_order', 'ping')[number % 5]}_{number}",
             make_schema(**{f"s{slot}": "x" for slot in rng.choice(12, 3, replace=False)}),
             make_schema(**{f"s{slot}": "x" for slot in rng.choice(12, 2, replace=False)}),
             domain="ab"[number % 2],
@@ -284,6 +285,45 @@ def test_weighted_steps_are_drawn_by_their_weights():
         statistic = sum((counts[k] - expected[k]) ** 2 / expected[k] for k in np.flatnonzero(often).tolist())
         assert statistic < 2.5 * often.sum() + 10
     assert weights.draw(0, set(range(15)), generator) is None
+
+
+def test_an_id_comes_from_the_tool_that_is_about_the_same_thing():
+    tools = [
+        *(
+            make_tool(f"list_{thing}s", make_schema(), make_schema(id=""), domain="shop")
+            for thing in ("issue", "order")
+        ),
+        *(
+            make_tool(f"close_{thing}", make_schema(id=""), make_schema(), domain="shop")
+            for thing in ("issue", "order")
+        ),
+        make_tool("listIssues", make_schema(), make_schema(id=""), domain="elsewhere"),
+        make_tool("ping", make_schema(), make_schema(), domain="elsewhere"),
+    ]
+    weights = build_tool_graph(tools, OneHotEncoder(), edges="weighted").weights
+    from_issues, from_orders, *_, from_elsewhere, from_ping = weights.weigh_producers(2)
+    assert from_issues > 10 * max(from_orders, from_elsewhere)
+    assert min(from_orders, from_elsewhere) > 0
+    assert from_ping == 0
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "cosine"),
+    [
+        ("list_issues", "close_issue", 1.0),
+        ("list_issues", "openIssue", 1.0),
+        ("list_issues", "list_orders", 0.0),
+        ("list_issues", "ping", 0.0),
+        ("list_issues", "listIssues", 0.0),
+        ("issue_events", "list_issues", 1 / math.sqrt(2)),
+    ],
+)
+def test_topics_are_the_words_that_several_tools_of_a_domain_share(one, other, cosine):
+    names = ["list_issues", "close_issue", "openIssue", "list_orders", "issue_events", "order_events", "getOrderEvent",
+             "order_of_event", "ping", "listIssues"]  # fmt: skip
+    topics = list_topics(names, ["a"] * 9 + ["b"])
+    product = (topics @ topics.T).toarray()
+    assert product[names.index(one), names.index(other)] == pytest.approx(cosine)
 
 
 def test_values_that_do_not_fit_join_nothing_in_the_weighted_graph():

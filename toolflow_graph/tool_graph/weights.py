@@ -88,18 +88,22 @@ class WeightedEdges:
             Way(makes, apart, takers),
             Way(close_makes, close.T.tocsr(), close_needs.T.tocsr()),
         )
-        self._set_ways(ways, Way(own_needs, own, same_needs.T.tocsr()))
+        colleagues = Way(own_needs, own, same_needs.T.tocsr())
+        loops = sum((2 * way.weigh_loops() for way in ways[1:3]), _SAME_DOMAIN * ways[0].weigh_loops())
+        self._set_ways(ways, colleagues, loops)
         sums = self.strengths
         usual = np.median(sums[sums > _NOISE * sums.max()]) if sums.any() else 1.0
         factors = np.maximum(sums / usual, _SMALLEST) ** -_EVENNESS
-        self._set_ways(tuple(way.scale(factors) for way in ways), self._colleagues.scale(factors))
+        self._set_ways(tuple(way.scale(factors) for way in ways), colleagues.scale(factors), loops * factors**2)
 
-    def _set_ways(self, ways: tuple[Way, ...], colleagues: Way) -> None:
-        """Take the ways to peers, to makers (apart, close) and to takers, and the part of the first inside domains."""
-        self._ways, self._colleagues = ways, colleagues
+    def _set_ways(self, ways: tuple[Way, ...], colleagues: Way, loops: "NDArray[np.float64]") -> None:
+        """Take the ways to peers, to makers (apart, close) and to takers.
+
+        `colleagues` is the part of the first inside domains, `loops` the weight of each tool with itself.
+        """
+        self._ways, self._colleagues, self._loops = ways, colleagues, loops
         self._peers, self._makers = ways[0], ways[1:3]
         self._shares = np.stack([way.shares for way in ways], axis=1)
-        self._loops = sum((2 * way.weigh_loops() for way in self._makers), _SAME_DOMAIN * ways[0].weigh_loops())
         self.strengths = np.maximum(self.spread(np.ones(self.incidence.size)), 0.0)
 
     @cached_property
