@@ -88,10 +88,11 @@ def find_chat_format(tokenizer: Any, template: str | None = None) -> ChatFormat:
 
 def _describe(tokenizer: Any, template: str, origin: Literal["own", "given", "chatml-hermes"]) -> ChatFormat:
     answered = _render(tokenizer, template, calls=1) or ""
-    known = [*_RESPONSES.values(), *_list_further(template)]
-    if (own := getattr(tokenizer, "response_template", None)) and origin == "own":
-        known = [own]
+    own = getattr(tokenizer, "response_template", None) if origin == "own" else None
+    known = [own] if own else _RESPONSES.values()
     response = next((response for response in known if _reads(tokenizer, response, answered)), None)
+    if response is None:
+        response = next((further for further in _list_further(template) if _reads(tokenizer, further, answered)), None)
     calls = (response or {}).get("fields", {}).get("tool_calls", {})
     return ChatFormat(
         template=template,
@@ -103,7 +104,7 @@ def _describe(tokenizer: Any, template: str, origin: Literal["own", "given", "ch
 
 
 def _list_further(template: str) -> list[JSON]:
-    """Return what TRL knows of this template, where TRL is installed."""
+    """Return what TRL knows of this template, where TRL is installed; it takes seconds to import."""
     try:
         from trl.chat_template_utils import add_response_schema  # noqa: PLC0415
     except ImportError:

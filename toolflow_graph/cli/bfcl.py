@@ -32,7 +32,7 @@ def bfcl(
     models: Annotated[
         list[str],
         typer.Option(
-            "--model", "-m", help="Folder or id of a model to run here, or its name at --base-url; repeatable."
+            "--model", "-m", help="Folder or id of a model to run here, smollm2, or its name at --base-url; repeatable."
         ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; a run that was begun goes on.")],
@@ -108,12 +108,14 @@ def _reach(model: str, base_url: str, key_env: str | None, max_cost: float | Non
 def _load(model: str, chat_template: Path | None, batch: int, max_new_tokens: int) -> "Answerer":
     from toolflow_graph.bfcl import LocalAnswerer  # noqa: PLC0415
     from toolflow_graph.errors import BenchmarkError  # noqa: PLC0415
+    from toolflow_graph.finetune.base import DEFAULT_BASE, find_embedded_base  # noqa: PLC0415
 
+    source = str(find_embedded_base()) if model == DEFAULT_BASE else model
     try:
         template = None if chat_template is None else chat_template.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:
         raise BenchmarkError(f"{chat_template}: cannot be read as a chat template: {exc}") from exc
-    answerer = LocalAnswerer(model, template=template, batch=batch, max_new_tokens=max_new_tokens)
+    answerer = LocalAnswerer(source, template=template, batch=batch, max_new_tokens=max_new_tokens)
     if answerer.format.origin == "chatml-hermes":
         typer.echo(
             f"{model}: its own chat template cannot render tools; ChatML with Hermes' tool calls is used", err=True
