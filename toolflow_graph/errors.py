@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 __all__ = [
+    "BenchmarkError",
     "BudgetExceeded",
     "CatalogError",
+    "ChatFormatError",
     "ContextLengthError",
     "DatasetError",
     "EncoderError",
@@ -79,6 +81,14 @@ class ModelOutputError(ToolflowError):
 
 class DatasetError(ToolflowError):
     """A file of dialogues cannot be read or written."""
+
+
+class BenchmarkError(ToolflowError):
+    """A benchmark is not installed, is damaged, or cannot be run."""
+
+
+class ChatFormatError(ToolflowError):
+    """A chat template cannot render dialogues with tools, or its calls cannot be read back."""
 
 
 class RunError(ToolflowError):

@@ -10,10 +10,12 @@ import typer
 from typer.core import TyperGroup
 
 from toolflow_graph.cli.ablate import ablate
+from toolflow_graph.cli.bfcl import bfcl
 from toolflow_graph.cli.catalog import catalog_app
 from toolflow_graph.cli.doctor import doctor
 from toolflow_graph.cli.evaluate import evaluate_app
 from toolflow_graph.cli.export import export
+from toolflow_graph.cli.finetune import finetune
 from toolflow_graph.cli.generate import generate
 from toolflow_graph.cli.graph import graph_app
 from toolflow_graph.cli.overlap import overlap
@@ -50,6 +52,8 @@ _ORDER = [
     "report",
     "ablate",
     "overlap",
+    "finetune",
+    "bfcl",
     "doctor",
 ]
 
@@ -90,6 +94,8 @@ app.add_typer(evaluate_app, name="evaluate")
 app.command()(report)
 app.command()(ablate)
 app.command()(overlap)
+app.command()(finetune)
+app.command()(bfcl)
 app.command()(doctor)
 
 

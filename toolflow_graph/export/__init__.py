@@ -3,11 +3,11 @@
 `export_dialogues` yields the rows of one format; `write_export` makes the files of `toolflow export`.
 """
 
-from toolflow_graph.export.examples import Example, Tally
+from toolflow_graph.export.examples import Example, Tally, make_examples
 from toolflow_graph.export.formats import EXPORT_FORMATS, ExportFormat, export_dialogues
 from toolflow_graph.export.job import ExportReport, write_export
 from toolflow_graph.export.masks import find_untrained
-from toolflow_graph.export.splits import Footprint, Split, read_footprint, split_by_tool
+from toolflow_graph.export.splits import Footprint, Split, name_tool, read_footprint, split_by_tool
 
 __all__ = [
     "EXPORT_FORMATS",
@@ -19,6 +19,8 @@ __all__ = [
     "Tally",
     "export_dialogues",
     "find_untrained",
+    "make_examples",
+    "name_tool",
     "read_footprint",
     "split_by_tool",
     "write_export",

@@ -1,0 +1,137 @@
+"""Fine-tuning, on a tiny random model: what is trained on, that it trains, resumes, and leaves a model that loads."""
+
+import json
+
+import pytest
+
+from runs import copy_catalog, run_all
+from tiny_model import make_tokenizer, save_model
+from toolflow_graph.bfcl import Checker, LocalAnswerer, load_cases, play_cases
+from toolflow_graph.dataset import open_dialogues, read_dialogues
+from toolflow_graph.errors import DatasetError, SettingsError
+from toolflow_graph.finetune import encode_dialogues, finetune, load_base, parse_finetune_settings
+
+pytestmark = pytest.mark.slow
+
+IGNORED = -100
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("finetune")
+    out = folder / "run"
+    few = {"tools": 2, "distractors": 0, "min_requests": 1, "max_requests": 2, "patterns": ("single",)}
+    run_all(out, catalog=copy_catalog(folder / "catalog"), dialogues=12, seed=5, **few)
+    return out
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory, run):
+    texts = [json.dumps([d.messages, d.tools], ensure_ascii=False) for d in open_dialogues(run)]
+    return save_model(tmp_path_factory.mktemp("base"), make_tokenizer(texts))
+
+
+def settle(base, **values):
+    return parse_finetune_settings({"base": base, "max_length": 8192, "tokens_per_step": 6000, **values})
+
+
+def test_labels_are_what_the_assistant_says_and_no_more(run, base):
+    loaded = load_base(base)
+    encoding = encode_dialogues(open_dialogues(run), loaded.tokenizer, loaded.format, max_length=8192)
+    dialogues = {dialogue.id: dialogue for dialogue in open_dialogues(run)}
+    assert len(encoding.examples) == 12
+    for example in encoding.examples:
+        text = loaded.tokenizer.decode([token for token in example.labels if token != IGNORED])
+        turns = [m for m in dialogues[example.dialogue].messages if m["role"] == "assistant"]
+        assert text.count("<|im_end|>") == len(turns)
+        assert "<|im_start|>" not in text
+        for turn in turns:
+            assert (turn.get("content") or "") in text
+            for call in turn.get("tool_calls", ()):
+                assert json.dumps(json.loads(call["function"]["arguments"]), ensure_ascii=False) in text
+        for message in dialogues[example.dialogue].messages:
+            if message["role"] == "user" and len(message["content"]) > 40:
+                assert message["content"] not in text
+
+
+def test_a_flagged_turn_is_read_and_not_trained_on(run, base, tmp_path):
+    row = json.loads((run / "dialogues.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    place = next(i for i, message in enumerate(row["messages"]) if message["role"] == "assistant")
+    row["findings"] = [{"check": "x", "message": "y", "message_index": place, "severity": "warning"}]
+    path = tmp_path / "flagged.jsonl"
+    path.write_text(json.dumps(row) + "\n", encoding="utf-8")
+    loaded = load_base(base)
+    plain, flagged = (
+        encode_dialogues(source, loaded.tokenizer, loaded.format, max_length=8192)
+        for source in (list(open_dialogues(run))[:1], read_dialogues(path))
+    )
+    assert flagged.masked == 1
+    assert flagged.examples[0].input_ids == plain.examples[0].input_ids
+    assert flagged.trained < plain.trained
+
+
+def test_training_lowers_the_loss_and_leaves_a_model_that_loads(run, base, tmp_path):
+    steps = []
+    settings = settle(base, adapt="full", learning_rate=0.02, epochs=6, holdout=0.0, batch=4)
+    report = finetune([run], tmp_path / "model", settings, on_step=lambda step, _, logs: steps.append((step, logs)))
+    losses = [logs["loss"] for _, logs in steps if "loss" in logs]
+    assert len(losses) == report.steps
+    assert losses[-1] < losses[0] - 0.5
+    again = load_base(str(tmp_path / "model"))
+    assert again.format.origin == "own"
+    assert again.format.response is not None
+    card = (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
+    assert "12 by toolflow, scripted cast" in card
+    assert json.loads((tmp_path / "model" / "report.json").read_text())["dialogues"] == 12
+
+
+def test_adapters_are_merged_and_held_out_tools_are_evaluated(run, base, tmp_path):
+    report = finetune([run], tmp_path / "model", settle(base, holdout=0.2, tokens=12000, batch=4, learning_rate=0.01))
+    assert report.held_out > 0
+    assert report.held_out_after < report.held_out_before
+    assert not list((tmp_path / "model").glob("adapter*"))
+    assert (tmp_path / "model" / "model.safetensors").exists()
+
+
+def test_a_training_that_was_killed_goes_on_from_its_checkpoint(run, base, tmp_path):
+    class Killed(Exception):  # noqa: N818
+        pass
+
+    def kill(step, *_):
+        if step == 3:
+            raise Killed
+
+    settings = settle(base, epochs=4, holdout=0.0, batch=4, save_every=2, adapt="full")
+    with pytest.raises(Killed):
+        finetune([run], tmp_path / "model", settings, on_step=kill)
+    seen = []
+    report = finetune([run], tmp_path / "model", settings, on_step=lambda step, *_: seen.append(step))
+    assert min(seen) == 3
+    whole = finetune([run], tmp_path / "whole", settings)
+    assert report.steps == whole.steps
+    one, other = (load_base(str(tmp_path / name)).model.state_dict() for name in ("model", "whole"))
+    assert all((one[name] - other[name]).abs().max() < 1e-4 for name in one)
+
+
+def test_other_settings_need_another_folder(run, base, tmp_path):
+    finetune([run], tmp_path / "model", settle(base, tokens=1000, holdout=0.0))
+    with pytest.raises(SettingsError, match="name another folder"):
+        finetune([run], tmp_path / "model", settle(base, tokens=2000, holdout=0.0))
+
+
+def test_scripted_dialogues_have_no_preferences(run, base, tmp_path):
+    with pytest.raises(DatasetError, match="only dialogues played by models have them"):
+        finetune([run], tmp_path / "model", settle(base, method="dpo"))
+
+
+def test_what_does_not_fit_is_left_out_and_said(run, base, tmp_path):
+    with pytest.raises(DatasetError, match=r"longer than 16 tokens"):
+        finetune([run], tmp_path / "model", settle(base, max_length=16))
+
+
+def test_the_model_answers_the_benchmark(base):
+    answerer = LocalAnswerer(base, batch=4, max_new_tokens=8)
+    with Checker() as checker:
+        results = list(play_cases(load_cases(["simple_python", "irrelevance"], limit=3), answerer, checker))
+    assert len(results) == 6
+    assert not any(result.valid for result in results if result.category == "simple_python")
