@@ -26,6 +26,10 @@ if BROWSER is None and os.environ.get("TOOLFLOW_REQUIRE_BROWSER"):
 needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium found; install `chromium` to run this")
 
 
+class NavigatedError(Exception):
+    """The page was left, or loaded anew, before it could answer."""
+
+
 class Page:
     """One page of a browser, from a file or an http address.
 
@@ -73,9 +77,15 @@ class Page:
     def wait(self, script):
         """Wait until an expression is true."""
         end = time.monotonic() + _PATIENCE
-        while not self.run(script):
+        while not self._is_true(script):
             assert time.monotonic() < end, f"never came true: {script}"
             time.sleep(0.05)
+
+    def _is_true(self, script):
+        try:
+            return self.run(script)
+        except NavigatedError:  # the page was left while it was being asked
+            return False
 
     def click(self, x, y):
         """Click with the mouse, moving there first."""
@@ -105,6 +115,8 @@ class Page:
         while True:
             answer = self._receive()
             if answer.get("id") == self._number:
+                if "navigated" in answer.get("error", {}).get("message", ""):
+                    raise NavigatedError
                 assert "error" not in answer, answer
                 return answer["result"]
             self._note(answer)

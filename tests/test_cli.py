@@ -157,9 +157,10 @@ def limit_files(size):
 
 @pytest.mark.parametrize(("checkpoints", "size"), [("keep", 300_000), ("none", 50_000)], ids=["SQLite", "lines"])
 def test_full_disk_keeps_what_is_finished(tmp_path, catalog, toolflow, checkpoints, size):
-    """A limit on the size of files stands for the end of the disk."""
+    """A limit on the size of files stands for the end of the disk; the cache of embeddings has what is needed before."""
     folder = tmp_path / "run"
     options = ["--dialogues", "24", "--seed", "11", "--concurrency", "4", "--set", f"checkpoints={checkpoints}"]
+    assert toolflow("generate", "--catalog", catalog, "--out", tmp_path / "before", *options, "--quiet") == (0, "", "")
     command = [*COMMAND, "generate", "--catalog", catalog, "--out", str(folder), *options]
     full = subprocess.run(command, capture_output=True, text=True, check=False, preexec_fn=limit_files(size))
     assert_one_line(full.returncode, full.stdout, full.stderr, 1)
