@@ -11,7 +11,7 @@ from toolflow_graph.ablation.rendering import list_caveats
 from toolflow_graph.cli.app import main
 from toolflow_graph.encoder import load_encoder
 from toolflow_graph.errors import RunError
-from toolflow_graph.evaluation import EvaluationSettings
+from toolflow_graph.evaluation import EvaluationSettings, Measure
 from toolflow_graph.runner import generate, read_manifest
 from toolflow_graph.settings import parse_settings
 
@@ -113,6 +113,24 @@ def test_entailment_in_percent(catalog, played):
     contrast = next(one for one in measured.contrasts if one.key == "enr")
     assert contrast.full == pytest.approx(100 * measured.evaluations[0]["enr"].value)
     assert contrast.value == pytest.approx(contrast.full - contrast.without)
+
+
+def test_coherence_by_a_judge_is_compared(played, catalog):
+    """The judge likes the whole method better; what it says stands where the paper has COH."""
+
+    def judge(evaluation, dialogues):
+        points = {"toolflow": 4.0, "no-plan": 3.0}.get(evaluation.source, 3.5)
+        assert len(list(dialogues)) == evaluation.dialogues
+        measure = Measure(
+            key="coh", label="COH", family="judge", value=points, low=points - 0.1, high=points + 0.1, unit="points"
+        )
+        return evaluation.with_measures([measure])
+
+    run = parse_settings({"dialogues": DIALOGUES, "seed": 3, "catalog": catalog})
+    found = measure_arms(list_arms(run, played), encoder=None, judge=judge, settings=EvaluationSettings())
+    contrast = next(one for one in found.contrasts if one.key == "coh")
+    assert (contrast.without, contrast.full) == (3.0, 4.0)
+    assert contrast.note != "not measured: takes a judge (--judge)"
 
 
 def test_markdown_has_tables_and_all_measures(found):

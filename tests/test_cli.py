@@ -157,7 +157,7 @@ def limit_files(size):
 
 @pytest.mark.parametrize(("checkpoints", "size"), [("keep", 300_000), ("none", 50_000)], ids=["SQLite", "lines"])
 def test_full_disk_keeps_what_is_finished(tmp_path, catalog, toolflow, checkpoints, size):
-    """A limit on the size of files stands for the end of the disk; the cache of embeddings has what is needed before."""
+    """A limit on the size of files stands for the end of the disk; embeddings are in their cache before."""
     folder = tmp_path / "run"
     options = ["--dialogues", "24", "--seed", "11", "--concurrency", "4", "--set", f"checkpoints={checkpoints}"]
     assert toolflow("generate", "--catalog", catalog, "--out", tmp_path / "before", *options, "--quiet") == (0, "", "")

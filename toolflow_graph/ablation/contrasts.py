@@ -1,7 +1,7 @@
 """What each part of the method is worth, measure by measure, beside what the paper found."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pydantic import Field
@@ -9,7 +9,7 @@ from pydantic import Field
 from toolflow_graph.ablation.arms import FULL, Arm
 from toolflow_graph.catalog import load_catalog
 from toolflow_graph.catalog.sources import is_live
-from toolflow_graph.dataset import open_dialogues
+from toolflow_graph.dataset import StoredDialogue, open_dialogues
 from toolflow_graph.encoder import Encoder
 from toolflow_graph.evaluation import (
     Analysis,
@@ -25,9 +25,12 @@ from toolflow_graph.evaluation.nli import NLIBackend
 from toolflow_graph.evaluation.structure import count_quota
 from toolflow_graph.types import JSON, Method, Record
 
-__all__ = ["Ablation", "Contrast", "Part", "measure_arms"]
+__all__ = ["Ablation", "Contrast", "Judge", "Part", "measure_arms"]
 
 Part = Literal["graph", "plan"]
+
+Judge = Callable[[Evaluation, Iterable[StoredDialogue]], Evaluation]
+"""Adds to an evaluation what a judge says of the same dialogues."""
 
 
 class Contrast(Record):
@@ -96,11 +99,17 @@ def measure_arms(
     *,
     encoder: Encoder | None,
     nli: NLIBackend | None = None,
+    judge: Judge | None = None,
     settings: EvaluationSettings,
     on_progress: Progress | None = None,
 ) -> Ablation:
     """Measure the dialogues of complete arms, the whole method first, and compare each with that one."""
     analyses = [_analyse(arm, encoder, nli, settings, on_progress) for arm in arms]
+    if judge is not None:
+        analyses = [
+            replace(analysis, evaluation=judge(analysis.evaluation, open_dialogues(arm.folder)))
+            for arm, analysis in zip(arms, analyses, strict=True)
+        ]
     comparisons = compare_analyses(analyses, settings.seed)
     evaluations = {arm.method: analysis.evaluation for arm, analysis in zip(arms, analyses, strict=True)}
     by_method = dict(zip((arm.method for arm in arms[1:]), comparisons, strict=True))
@@ -168,7 +177,7 @@ def _contrast(
     )
 
 
-_UNMEASURED = "not measured: takes a judge"
+_UNMEASURED = "not measured: takes a judge (--judge)"
 
 
 def _find_measure(evaluation: Evaluation, key: str) -> Measure | None:

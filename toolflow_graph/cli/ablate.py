@@ -1,12 +1,20 @@
 """`toolflow ablate`: what the graph and the plan are worth, beside the paper's table."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from toolflow_graph.cli.graph import BackendOption, CatalogOption, EncoderOption
+from toolflow_graph.cli.judge_options import (
+    JudgeCacheOption,
+    JudgeOption,
+    JudgeOptions,
+    JudgeSampleOption,
+    add_judgement,
+)
 from toolflow_graph.cli.model_options import (
     AssistantModelOption,
     BaseUrlOption,
@@ -43,6 +51,9 @@ def ablate(
     nli_model: Annotated[
         str | None, typer.Option(help="Cross-encoder trained on NLI (folder or id), for EnR; not measured without.")
     ] = None,
+    judge: JudgeOption = None,
+    judge_sample: JudgeSampleOption = 200,
+    judge_cache: JudgeCacheOption = None,
     settings: Annotated[Path | None, typer.Option(help="File with any settings of `toolflow generate`.")] = None,
     model: ModelOption = None,
     base_url: BaseUrlOption = None,
@@ -59,8 +70,9 @@ def ablate(
 ) -> None:
     """Make the same data with and without graph and plan, measure it, and show the paper's table beside ours.
 
-    With a model also `direct` and `cot`, which write a dialogue in one request. Limits hold for each arm. An arm that
-    is complete is not played again; one that was interrupted goes on. Leaves ablation.json and ablation.md in --out.
+    With a model also `direct` and `cot`, which write a dialogue in one request. Limits hold for each arm, and for the
+    judge, who is reached like the other models. An arm that is complete is not played again; one that was interrupted
+    goes on. Leaves ablation.json and ablation.md in --out.
     """
     from rich.console import Console  # noqa: PLC0415
 
@@ -69,7 +81,7 @@ def ablate(
     from toolflow_graph.encoder import DEFAULT_ENCODER, load_encoder  # noqa: PLC0415
     from toolflow_graph.evaluation import EvaluationSettings  # noqa: PLC0415
     from toolflow_graph.evaluation.nli import load_nli  # noqa: PLC0415
-    from toolflow_graph.models.settings import CHANGEABLE, model_options  # noqa: PLC0415
+    from toolflow_graph.models.settings import CHANGEABLE, model_options, names_models  # noqa: PLC0415
     from toolflow_graph.settings import parse_settings  # noqa: PLC0415
     from toolflow_graph.settings_file import load_settings  # noqa: PLC0415
 
@@ -96,7 +108,7 @@ def ablate(
         "max_in_flight": max_in_flight,
     }
     chosen = model_options(**models)
-    if chosen:
+    if chosen and (names_models(chosen) or judge is None):
         values = {**values, "cast": "llm", "models": {**values.get("models", {}), **chosen}}
     run = parse_settings(values)
     if run.cast == "scripted" and "checkpoints" not in values:
@@ -104,6 +116,12 @@ def ablate(
             update={"checkpoints": "none"}
         )  # a dialogue by rules is made again faster than it is saved
     nli = load_nli(nli_model) if nli_model is not None else None
+    judging = None
+    if judge is not None:
+        options = JudgeOptions(
+            judge, judge_sample, seed, judge_cache, None, base_url, key_env, max_cost, max_tokens, prices
+        )
+        judging = partial(add_judgement, options=options)
     console = Console(highlight=False)
     arms = list_arms(run, out)
     for arm in arms:
@@ -118,6 +136,7 @@ def ablate(
                 on_progress=lambda done, total: tell("encoding", done, total),
             ),
             nli=nli,
+            judge=judging,
             settings=EvaluationSettings(seed=seed, sample=sample),
             on_progress=tell,
         )
