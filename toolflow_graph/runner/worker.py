@@ -30,6 +30,9 @@ from toolflow_graph.types import Pattern
 
 __all__ = ["Assignment", "main"]
 
+_OUT_OF_MEMORY = 137
+"""Exit code, as shells have it of a process that the system has killed."""
+
 
 @dataclass(frozen=True)
 class Assignment:
@@ -142,6 +145,8 @@ async def _play(line: _Line, engine: LocalEngine, index: int, patterns: Sequence
         finished = await engine.play(index, patterns, source)
     except Drained:
         line.tell("drained", index)
+    except MemoryError:  # as if the system had ended it: others go on with what it has in hand
+        os._exit(_OUT_OF_MEMORY)
     except Exception as exc:  # noqa: BLE001 - raised again in the run
         line.tell("failed", index, make_portable(exc))
     else:
