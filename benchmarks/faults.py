@@ -2,9 +2,10 @@
 
     python benchmarks/faults.py [--times 50] [--only kill "kill 2"] [--seed 1]
 
-Each fault is injected into runs of the scripted cast (`tests/faults.py` says how), the run is then finished, and its
-files are held against those of a run that nobody disturbed. `lost` and `twice` are dialogues that lack, or are there
-more than once, `same` says whether all bytes are the same. Aim: 0, 0, yes, whatever happened.
+Each fault is injected into runs of the scripted cast (`tests/disturbances.py` says how), the run is then finished, and
+its files are held against those of a run that nobody disturbed. `lost` and `twice` are dialogues that lack, or are
+there more than once, `same` says whether all bytes are the same, `said` how often a run told of damage. Aim: 0, 0, yes,
+whatever happened.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parent.parent / "tests"))
 
-from faults import FAULTS, Ground, can_mount
+from disturbances import FAULTS, Ground, can_mount
 
 FEWER = {"kill 2": 0.4, "kill worker": 0.2, "out of memory": 0.1, "terminate": 0.3, "interrupt": 0.3}
 """Share of the injections, for faults that take long or are much like another one."""

@@ -1,10 +1,10 @@
-"""After every fault the run is finished with the bytes of one that nobody disturbed; `benchmarks/faults.py` is longer."""
+"""After every fault a run ends as if nothing had happened; `benchmarks/faults.py` has the same faults, many times."""
 
 import random
 
 import pytest
 
-from faults import FAULTS, Ground, can_mount
+from disturbances import FAULTS, Ground, can_mount
 
 TIMES = {
     "kill": 5,

@@ -210,11 +210,10 @@ def starve_worker(ground: Ground, rng: random.Random, times: int) -> Tally:
         starved: list[int] = []
 
         async def starve(run: Run, starved: list[int] = starved) -> None:
-            while not run.counts.done:
+            while not run.counts.done:  # noqa: ASYNC110 - a run has no event for it
                 await asyncio.sleep(0.02)
             starved.append(rng.choice(run.look().processes))
-            pages = int(Path(f"/proc/{starved[0]}/statm").read_text().split()[0])
-            resource.prlimit(starved[0], resource.RLIMIT_AS, (pages * resource.getpagesize(),) * 2)
+            _limit_memory(starved[0])
             # not every step takes new pages; what is out of memory for long is killed by the system
             await asyncio.sleep(1.0)
             if starved[0] in run.look().processes:
@@ -223,6 +222,11 @@ def starve_worker(ground: Ground, rng: random.Random, times: int) -> Tally:
         play(Run.start(ground.settings(workers=2, concurrency=4), folder), starve)
         injected += len(starved)
     return ground.count("a worker out of memory", folders, injected, injected)
+
+
+def _limit_memory(process: int) -> None:
+    pages = int(Path(f"/proc/{process}/statm").read_text().split()[0])
+    resource.prlimit(process, resource.RLIMIT_AS, (pages * resource.getpagesize(),) * 2)
 
 
 # The disk is hurt
@@ -304,7 +308,7 @@ def refuse_writes(ground: Ground, rng: random.Random, times: int) -> Tally:
 
     def refuse(file: int) -> bool:
         nonlocal injected
-        ours = os.readlink(f"/proc/self/fd/{file}").startswith(str(folders[-1]))
+        ours = Path(f"/proc/self/fd/{file}").readlink().is_relative_to(folders[-1])
         due = ours and injected < times and rng.random() < 0.2
         injected += due
         return due
