@@ -10,6 +10,7 @@ __all__ = ["SealedSerializer", "is_sealed", "seal"]
 
 _SEALED = "+crc32"
 _SIZE = 4
+_KINDS = frozenset({"null", "bytes", "bytearray", "msgpack"})
 
 
 class SealedSerializer(JsonPlusSerializer):
@@ -19,10 +20,15 @@ class SealedSerializer(JsonPlusSerializer):
         super().__init__(pickle_fallback=False, allowed_json_modules=None, allowed_msgpack_modules=None)
 
     def loads_typed(self, data: tuple[str, bytes]) -> Any:
-        """Return a value; whether it is whole was asked when its thread was taken up (`damage.py`)."""
+        """Return a value; whether it is whole was asked when its thread was taken up (`damage.py`).
+
+        Raises `ValueError` for a form that a run does not write.
+        """
         kind, content = data
         if kind.endswith(_SEALED):
             kind, content = kind.removesuffix(_SEALED), content[:-_SIZE]
+        if kind not in _KINDS:
+            raise ValueError(f"no run writes checkpoints of the kind {kind!r}")
         return super().loads_typed((kind, content))
 
 
