@@ -81,7 +81,7 @@ def payloads(touched):
 @pytest.mark.parametrize("kind", payloads(""))
 @pytest.mark.parametrize("sealed", [False, True], ids=["unsealed", "sealed"])
 def test_planted_checkpoint_is_never_executed(tmp_path, calm, kind, sealed):
-    """A checksum keeps no stranger out; what it covers is data all the same."""
+    """A checksum keeps no stranger out; what it covers is data all the same, and a dialogue of it begins anew."""
     folder = shutil.copytree(calm, tmp_path / "run")
     (folder / "dialogues.jsonl").write_bytes(b"")
     touched = tmp_path / "touched"
@@ -134,6 +134,7 @@ def list_files(folder):
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_files_are_written_only_inside_the_run(tmp_path, monkeypatch, catalog):
     """Names, domains, descriptions and ids of a catalog are never parts of a path, nor of a page's markup."""
     work = tmp_path / "deep" / "down"
