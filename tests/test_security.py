@@ -16,6 +16,7 @@ from pathlib import Path
 import ormsgpack
 import pytest
 
+import toolflow_graph
 from disturbances import play
 from endpoint import Endpoint, QuickClock
 from judging import make_dialogues, make_judge
@@ -113,6 +114,14 @@ def test_planted_checkpoint_of_a_whole_thread_is_never_executed(tmp_path, calm):
     play(Run.resume(folder))
     assert not touched.exists()
     assert read_files(folder) == expected
+
+
+def test_pickle_is_for_pipes_only():
+    """Only the messages between a run and its workers are pickled; nothing else in the package can revive one."""
+    risky = re.compile(r"\b(?:c?[pP]ickle\.\w*load|marshal|shelve|joblib|torch\.load|allow_pickle=True)\b")
+    package = Path(toolflow_graph.__file__).parent
+    found = {path.name for path in package.rglob("*.py") if risky.search(path.read_text(encoding="utf-8"))}
+    assert found == {"frames.py"}
 
 
 @pytest.mark.parametrize("name", ["../../../etc/passwd", "/etc/passwd", "s11-000000' OR '1'='1", "x\0y", ""])
