@@ -86,10 +86,11 @@ def reopen_run(
         with blame_disk(out):
             counts = folder.recover(settings.dialogues)
             spending = _open_spending(stage, out)
-            if models:
-                manifest.write(out)
             damages = _set_damaged_aside(folder)
             begun = _find_begun(folder, settings, damages) if counts.accepted < counts.planned else {}
+            manifest = manifest.model_copy(update={"counts": counts, "damages": (*manifest.damages, *damages)})
+            if models or damages:
+                manifest.write(out)
     except BaseException:
         folder.close()
         raise
@@ -97,7 +98,6 @@ def reopen_run(
     for file, accepted in ((folder.rejected, False), (folder.accepted, True)):
         for index in file:
             slots.settle(index, accepted=accepted)
-    manifest = manifest.model_copy(update={"counts": counts, "damages": (*manifest.damages, *damages)})
     return Parts(settings, stage, manifest, slots, folder, spending, begun, tuple(damages), resumed=True)
 
 

@@ -185,9 +185,7 @@ def _copy(folder: Path, thread: str, copy: Path) -> bool:
     if not last or source is None:
         return False
     if find_damaged_threads(source, [thread]):
-        raise RunError(
-            f"{source}: the checkpoints of {thread!r} are damaged; the dialogue itself is not made from them"
-        )
+        raise RunError(f"{source}: the checkpoints of {thread!r} are damaged; its steps cannot be shown")
     copy_thread(source, copy, thread)
     return True
 
