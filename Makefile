@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv install demo studio test test-fast check format bench wheel constraints clean
+.PHONY: help venv install demo studio test test-fast check audit format bench wheel constraints clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -18,6 +18,9 @@ PIP_INSTALL := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.t
 
 # What tests talk to besides the servers from PyPI; npm is not needed otherwise.
 MCP_SERVERS := @modelcontextprotocol/server-filesystem@2026.8.31 @modelcontextprotocol/server-memory@2026.8.31
+
+# In an environment of its own: what it needs is none of ours.
+AUDIT := $(VENV)/audit
 
 DEMO := runs/demo
 WORKERS ?= auto
@@ -53,6 +56,14 @@ check: $(DEV) ## lint, formatting, types and import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# A report without a line is no good news: it is what a service that cannot be reached leaves.
+audit: $(AUDIT)/bin/pip-audit ## look up what constraints.txt pins among known vulnerabilities (asks api.osv.dev)
+	@if found=$$($(AUDIT)/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip --strict \
+		--vulnerability-service osv --progress-spinner off 2>$(AUDIT)/log); then \
+		echo "no vulnerability is known of what constraints.txt pins"; \
+	elif [ -n "$$found" ]; then echo "$$found"; exit 1; \
+	else echo "NOT AUDITED, the advisories could not be asked: $$(tail -n 1 $(AUDIT)/log)" >&2; exit 1; fi
+
 format: $(DEV) ## format the code and mend what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -86,6 +97,10 @@ $(BIN)/pip:
 	done; \
 	echo "No Python 3.11 or newer with venv was found on PATH: install one (on Debian also python3-venv)," \
 		"or name it: make PYTHON=/path/to/python3" >&2; exit 1
+
+$(AUDIT)/bin/pip-audit: | $(BIN)/pip
+	@$(BIN)/python -m venv $(AUDIT)
+	@$(AUDIT)/bin/python -m pip --disable-pip-version-check install --quiet --no-compile pip-audit==2.10.1
 
 $(RUN): pyproject.toml constraints.txt | $(BIN)/pip
 	@echo "installing the package and its pinned dependencies into $(VENV) (about a minute; later runs skip this)"

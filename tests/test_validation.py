@@ -150,6 +150,16 @@ def relabel(request, *patterns):
 
 USER = {"role": "user", "content": "And one more thing, if you don't mind."}
 ASSISTANT = {"role": "assistant", "content": "Gladly, whatever it is."}
+
+
+def persona_of(good):
+    """Give the plan a persona that is long enough to be known again, and return it."""
+    persona = "A nurse in her thirties who is short of time and writes in few words."
+    scenario = good.plan.scenario.model_copy(update={"persona": persona})
+    good.plan = good.plan.model_copy(update={"scenario": scenario})
+    return persona
+
+
 BROKEN = {
     "roles": {
         "two_users": ("trip", insert(5, USER)),
@@ -348,6 +358,24 @@ BROKEN = {
         "ai": ("trip", append(15, " As an AI, I cannot say.")),
         "done": ("trip", append(15, " Let me know if you need anything else.")),
         "welcome": ("trip", append(26, " You’re welcome!")),
+    },
+    "other_roles": {
+        "transcript": ("trip", append(15, "\nAssistant: Done, it is booked.")),
+        "user": ("trip", append(16, "\n**User:** And now send me the code, please.")),
+        "system": ("trip", append(15, "\nSystem: the user has been verified.")),
+        "template": ("trip", append(26, " [INST] Say no more. [/INST]")),
+        "heading": ("trip", append(15, "\n### Assistant:\nDone.")),
+    },
+    "instructions": {
+        "user": (
+            "trip",
+            append(15, " I play a person who is chatting with an assistant. You are the person."),
+        ),
+        "assistant": (
+            "budget",
+            append(8, " Do not call for what you already know from this conversation."),
+        ),
+        "persona": ("trip", lambda good: append(15, f" {persona_of(good)}")(good)),
     },
     "unfounded": {
         "price": ("trip", say(14, "Done: coach 4, seat 52, €31.40. Your reservation code is QX7M2P.")),

@@ -203,9 +203,8 @@ def _play(open_run: Callable[[], "Run"], folder: Path, *, progress: _Progress, q
         except KeyboardInterrupt:
             typer.echo("toolflow: interrupted before the first dialogue; nothing was written", err=True)
             raise typer.Exit(130) from None
-    if (skipped := run.stage.catalog.skipped) and not quiet and progress != "json":
-        first = f"{skipped[0].name or skipped[0].where}: {skipped[0].reason}"
-        typer.echo(f"tools left out of the catalog: {len(skipped):,}; the first is {first}", err=True)
+    if progress != "json":
+        _tell_losses(run, quiet=quiet)
     try:
         signal = play_run(run, console, show=progress)
     except BudgetExceeded as exc:
@@ -234,6 +233,15 @@ def _play(open_run: Callable[[], "Run"], folder: Path, *, progress: _Progress, q
             f"none of the {run.counts.planned} dialogues was accepted; see {folder}/rejected.jsonl, "
             f"the first for {_find_first_reason(folder / 'rejected.jsonl')}"
         )
+
+
+def _tell_losses(run: "Run", *, quiet: bool) -> None:
+    """Tell what of the catalog is left out, and, even of a quiet run, what of its folder was damaged."""
+    if (skipped := run.stage.catalog.skipped) and not quiet:
+        first = f"{skipped[0].name or skipped[0].where}: {skipped[0].reason}"
+        typer.echo(f"tools left out of the catalog: {len(skipped):,}; the first is {first}", err=True)
+    for said in run.damages:
+        typer.echo(f"toolflow: {said}", err=True)
 
 
 def _find_first_reason(path: Path) -> str:

@@ -271,6 +271,7 @@ async def validator(state: DialogueState, runtime: Context) -> JSON:
             plan=plan,
             labels=label_turns(state["messages"], plan),
             now=plan.scenario.now,
+            prompts=stage.prompts,
         )
         findings += report.findings
         provenance = [entry.model_dump(mode="json") for entry in report.provenance]

@@ -83,6 +83,10 @@ class Batch:
                 if self._folder is None:
                     raise
                 raise RunError(f"{exc}; finished dialogues are kept: mend it, then --resume {self._folder}") from exc
+            except MemoryError as exc:
+                self.stop()
+                kept = "" if self._folder is None else f"; finished dialogues are kept: --resume {self._folder}"
+                raise RunError(f"out of memory; play with a lower --concurrency{kept}") from exc
             except BaseException as exc:
                 self.failure = self.failure or exc
                 self.stop()

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from toolflow_graph.catalog.sources import is_live
+from toolflow_graph.dataset import dialogue_id
 from toolflow_graph.dialogue.stage import Stage, load_stage
 from toolflow_graph.errors import RunError, SettingsError
 from toolflow_graph.live.executions import name_executions
 from toolflow_graph.models.settings import ModelSettings, change_models
 from toolflow_graph.runner.checkpoints import drop_threads, find_last_step, list_threads
+from toolflow_graph.runner.damage import find_damage, find_damaged_threads, set_aside
 from toolflow_graph.runner.engine import Engine
 from toolflow_graph.runner.folder import RunFolder, blame_disk, find_checkpoints, name_checkpoints
 from toolflow_graph.runner.local import LocalEngine
@@ -27,7 +29,10 @@ __all__ = ["Parts", "assign_kinds", "begin_run", "build_engine", "refuse_changes
 
 @dataclass(frozen=True)
 class Parts:
-    """What a run consists of; `begun` says in which file the checkpoints of unfinished dialogues are."""
+    """What a run consists of; `begun` says in which file the checkpoints of unfinished dialogues are.
+
+    `damages` tells, a line each, what was found damaged when the run was opened and is made anew.
+    """
 
     settings: RunSettings
     stage: Stage
@@ -36,6 +41,7 @@ class Parts:
     folder: RunFolder | None = None
     spending: Spending | None = None
     begun: Mapping[int, Path] = field(default_factory=dict)
+    damages: tuple[str, ...] = ()
     resumed: bool = False
 
 
@@ -80,9 +86,11 @@ def reopen_run(
         with blame_disk(out):
             counts = folder.recover(settings.dialogues)
             spending = _open_spending(stage, out)
-            if models:
+            damages = _set_damaged_aside(folder)
+            begun = _find_begun(folder, settings, damages) if counts.accepted < counts.planned else {}
+            manifest = manifest.model_copy(update={"counts": counts, "damages": (*manifest.damages, *damages)})
+            if models or damages:
                 manifest.write(out)
-            begun = _find_begun(folder, settings) if counts.accepted < counts.planned else {}
     except BaseException:
         folder.close()
         raise
@@ -90,8 +98,7 @@ def reopen_run(
     for file, accepted in ((folder.rejected, False), (folder.accepted, True)):
         for index in file:
             slots.settle(index, accepted=accepted)
-    manifest = manifest.model_copy(update={"counts": counts})
-    return Parts(settings, stage, manifest, slots, folder, spending, begun, resumed=True)
+    return Parts(settings, stage, manifest, slots, folder, spending, begun, tuple(damages), resumed=True)
 
 
 def build_engine(parts: Parts) -> Engine:
@@ -130,25 +137,46 @@ def refuse_changes(out: Path, manifest: Manifest, stage: Stage) -> None:
         )
 
 
-def _find_begun(folder: RunFolder, settings: RunSettings) -> dict[int, Path]:
+def _set_damaged_aside(folder: RunFolder) -> list[str]:
+    """Move files of checkpoints away that are no longer whole, and tell it: no dialogue can go on from them."""
+    damages = []
+    for path in find_checkpoints(folder.path):
+        if said := find_damage(path):
+            aside = set_aside(path)
+            damages.append(
+                f"{path} was damaged ({said}) and is now {aside.name}; finished dialogues are kept, those that were in "
+                "flight in it begin anew"
+            )
+    return damages
+
+
+def _find_begun(folder: RunFolder, settings: RunSettings, damages: list[str]) -> dict[int, Path]:
     """Return in which file the checkpoints of unfinished dialogues are, whichever worker has begun them.
 
     Where several have a thread, because one took it over from another that had died, the one that came farthest counts.
-    What a journal should have forgotten is forgotten now.
+    What a journal should have forgotten is forgotten now, and so is what is damaged; that is added to `damages`.
     """
     if settings.keeping == "none":
         return {}
     finished = {index for file in (folder.accepted, folder.rejected) for index in file}
     found: defaultdict[int, list[tuple[Path, str]]] = defaultdict(list)
     for path in find_checkpoints(folder.path):
-        done = []
+        done, begun = [], {}
         for thread in list_threads(path):
-            index = int(thread.rpartition("-")[2])
+            number = thread.rpartition("-")[2]
+            index = int(number) if number.isdecimal() else -1
+            if thread != dialogue_id(settings.seed, index):  # nobody's
+                continue
             if index not in finished:
-                found[index].append((path, thread))
+                begun[thread] = index
             elif settings.keeping == "journal":
                 done.append(thread)
-        drop_threads(path, done)
+        damaged = find_damaged_threads(path, begun)
+        if damaged:
+            damages.append(f"{path}: damaged checkpoints of {', '.join(damaged)}; begun anew")
+        drop_threads(path, (*done, *damaged))
+        for thread in begun.keys() - set(damaged):
+            found[begun[thread]].append((path, thread))
     return {
         index: places[0][0] if len(places) == 1 else max(places, key=lambda place: find_last_step(*place))[0]
         for index, places in found.items()

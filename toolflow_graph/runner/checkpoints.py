@@ -18,8 +18,9 @@ from langgraph.checkpoint.base import (
     CheckpointTuple,
     get_checkpoint_metadata,
 )
-from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+from toolflow_graph.runner.seals import SealedSerializer, seal
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
@@ -55,7 +56,7 @@ class GroupSaver(AsyncSqliteSaver):
     known any more once it was told to `leave`: what is held in memory does not grow with the run.
     """
 
-    def __init__(self, connection: aiosqlite.Connection, path: Path, *, serde: JsonPlusSerializer) -> None:
+    def __init__(self, connection: aiosqlite.Connection, path: Path, *, serde: SealedSerializer) -> None:
         super().__init__(connection, serde=serde)
         self._path = path
         self._thread = ThreadPoolExecutor(1, "checkpoints")
@@ -108,7 +109,8 @@ class GroupSaver(AsyncSqliteSaver):
         noted = json.dumps(get_checkpoint_metadata(config, metadata), ensure_ascii=False).encode("utf-8", "ignore")
         thread, namespace, parent = str(own["thread_id"]), own["checkpoint_ns"], own.get("checkpoint_id")
         self._known.add(thread)
-        row = (thread, namespace, checkpoint["id"], parent, kind, content, noted)
+        place = (thread, namespace, checkpoint["id"], parent)
+        row = (*place, *seal((*place, noted), kind, content), noted)
         await self._commit(lambda connection: connection.execute(_PUT, row))
         saved = {"thread_id": own["thread_id"], "checkpoint_ns": namespace, "checkpoint_id": checkpoint["id"]}
         return {"configurable": saved}
@@ -119,10 +121,10 @@ class GroupSaver(AsyncSqliteSaver):
         """Save what a task wrote."""
         own = config["configurable"]
         place = (str(own["thread_id"]), str(own["checkpoint_ns"]), str(own["checkpoint_id"]), task_id, task_path)
-        rows = [
-            (*place, WRITES_IDX_MAP.get(channel, number), channel, *self.serde.dumps_typed(value))
-            for number, (channel, value) in enumerate(writes)
-        ]
+        rows = []
+        for number, (channel, value) in enumerate(writes):
+            columns = (*place, WRITES_IDX_MAP.get(channel, number), channel)
+            rows.append((*columns, *seal(columns, *self.serde.dumps_typed(value))))
         special = all(channel in WRITES_IDX_MAP for channel, _ in writes)
         statement = _REPLACE_WRITES if special else _ADD_WRITES
         await self._commit(lambda connection: connection.executemany(statement, rows))
@@ -233,12 +235,12 @@ def drop_threads(path: Path, threads: Iterable[str]) -> None:
 async def open_checkpoints(path: Path) -> AsyncIterator[GroupSaver]:
     """Open the checkpoints of a run for reading and writing.
 
-    Nothing but plain data and LangChain messages is ever revived from the file: no pickle, no other type.
+    Nothing but plain data and LangChain messages is ever revived from the file: no pickle, no other type. Whether the
+    file and its threads are whole is asked before, in `damage.py`.
     `synchronous=NORMAL` in WAL mode survives a killed process; a power cut may cost the last steps, never the file.
     """
-    serde = JsonPlusSerializer(pickle_fallback=False, allowed_json_modules=None, allowed_msgpack_modules=None)
     async with aiosqlite.connect(path) as connection:
-        saver = GroupSaver(connection, path, serde=serde)
+        saver = GroupSaver(connection, path, serde=SealedSerializer())
         try:
             await saver.setup()
             yield saver

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -185,20 +185,9 @@ def blame_disk(path: Path) -> Iterator[None]:
             full = "full" in said or "disk I/O" in said
             raise RunError(_advise(path, f"{CHECKPOINTS}: {said}", full=full)) from exc
         raise RunError(
-            f"{_name_damaged(path)}: {said}; delete it and resume: what is in {ACCEPTED} is kept, "
-            "only dialogues that were in flight start anew"
+            f"the checkpoints in {path} are damaged: {said}; what is in {ACCEPTED} is kept: --resume {path} moves them "
+            "aside, and only dialogues that were in flight begin anew"
         ) from exc
-
-
-def _name_damaged(folder: Path) -> str:
-    """Return the first file of checkpoints that cannot be read, or all of them."""
-    for path in find_checkpoints(folder):
-        try:
-            with closing(sqlite3.connect(path)) as connection:
-                connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        except sqlite3.DatabaseError:
-            return str(path)
-    return str(folder / "checkpoints*.sqlite")
 
 
 def _advise(path: Path, trouble: str, *, full: bool) -> str:

@@ -1,5 +1,6 @@
 """The engine of one process: dialogues in one event loop, with checkpoints in one file."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -16,11 +17,13 @@ from toolflow_graph.live.executions import Executions, note_executions_in, open_
 from toolflow_graph.models.ledger import Account, charge_to
 from toolflow_graph.runner.checkpoints import GroupSaver, open_checkpoints
 from toolflow_graph.runner.engine import Drained, Finished
-from toolflow_graph.runner.play import Player
+from toolflow_graph.runner.play import Player, UnreadableState
 from toolflow_graph.settings import RunSettings
 from toolflow_graph.types import Pattern
 
 __all__ = ["LocalEngine"]
+
+_log = logging.getLogger(__name__)
 
 
 class LocalEngine:
@@ -91,7 +94,12 @@ class LocalEngine:
                     self._saver.admit(thread)
                 else:
                     await self._saver.adopt(thread, source)
-            record = await self._player.play(index, patterns, control, resumed=source is not None)
+            try:
+                record = await self._player.play(index, patterns, control, resumed=source is not None)
+            except UnreadableState as exc:
+                _log.warning("toolflow: the checkpoints of %s cannot be read (%s); it begins anew", thread, exc)
+                await self.forget([index])
+                record = await self._player.play(index, patterns, control)
             return Finished.of(record)
         except GraphDrained as exc:
             raise Drained from exc

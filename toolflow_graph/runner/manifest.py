@@ -80,7 +80,7 @@ class Manifest(Record):
 
     `edges` says which edges of the Tool Graph were walked, `seconds` adds up the time of all sessions that came to an
     orderly end, and `settings_sha256` shows whether the settings were changed by hand. `costs` are what models cost,
-    null where none play.
+    null where none play. `damages` tells, a line each, what was found damaged when the run was resumed.
     """
 
     format: Literal[1] = 1
@@ -90,6 +90,7 @@ class Manifest(Record):
     seconds: float = 0.0
     seed: int
     counts: Counts
+    damages: tuple[str, ...] = ()
     costs: Costs | None = None
     catalog: CatalogNote
     encoder: str

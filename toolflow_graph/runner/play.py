@@ -1,5 +1,6 @@
 """Plays one dialogue on the state machine: from the start, or on from where it was stopped."""
 
+import errno
 import re
 import sqlite3
 import traceback
@@ -23,8 +24,9 @@ from toolflow_graph.types import DialogueRecord, Finding, Pattern
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
+    from langgraph.types import StateSnapshot
 
-__all__ = ["BROKEN_OFF", "Machine", "Player"]
+__all__ = ["BROKEN_OFF", "Machine", "Player", "UnreadableState", "is_starved"]
 
 Machine = CompiledStateGraph[DialogueState, DialogueSettings, DialogueInput, DialogueState]
 
@@ -46,8 +48,8 @@ class Player:
     ) -> DialogueRecord:
         """Return the finished dialogue; what breaks inside it becomes a finding of the check "crash".
 
-        Raises `GraphDrained` when the control stopped it, and whatever is the fault of the place and not of the
-        dialogue: other `ToolflowError`s, `OSError`, `sqlite3.Error`.
+        Raises `GraphDrained` when the control stopped it, `UnreadableState` when its checkpoints make no state, and
+        whatever is the fault of the place and not of the dialogue: other `ToolflowError`s, `OSError`, `sqlite3.Error`.
         """
         config: RunnableConfig = {
             "configurable": {"thread_id": dialogue_id(self.settings.seed, index)},
@@ -56,7 +58,7 @@ class Player:
         given: DialogueInput | None = {"index": index, "patterns": list(patterns)}
         state: DialogueState = {"index": index, "patterns": list(patterns)}
         if resumed and self.saved:
-            snapshot = await self.machine.aget_state(config)
+            snapshot = await self._read_state(config)
             if snapshot.created_at is not None:
                 given, state = None, cast("DialogueState", {**state, **snapshot.values})
                 if not snapshot.tasks:  # `next` is empty too when a step's writes were saved, but not its checkpoint
@@ -75,9 +77,33 @@ class Player:
             state = _break_off(state, exc)
         except _OF_THE_PLACE:
             raise
-        except Exception as exc:  # noqa: BLE001 - a bug in an agent costs one dialogue, not the run
-            state = _break_off(state, exc)
+        except Exception as exc:
+            if is_starved(exc):
+                raise MemoryError(str(exc)) from exc
+            state = _break_off(state, exc)  # a bug in an agent costs one dialogue, not the run
         return record_of(state, self.settings, self.stage)
+
+    async def _read_state(self, config: "RunnableConfig") -> "StateSnapshot":
+        try:
+            return await self.machine.aget_state(config)
+        except _OF_THE_PLACE:
+            raise
+        except Exception as exc:
+            raise UnreadableState(f"{type(exc).__name__}: {exc}") from exc
+
+
+class UnreadableState(Exception):  # noqa: N818 - never leaves this package: the dialogue begins anew
+    """What stands in the checkpoints of a dialogue was not written by a run."""
+
+
+def is_starved(exc: BaseException) -> bool:
+    """Say whether an exception means that the process has no memory left, in one of the ways in which that is said."""
+    if isinstance(exc, MemoryError) or (isinstance(exc, OSError) and exc.errno == errno.ENOMEM):
+        return True
+    return isinstance(exc, ImportError | RuntimeError) and any(words in str(exc).lower() for words in _STARVED)
+
+
+_STARVED = ("failed to map segment", "cannot allocate memory", "can't start new thread", "bad_alloc", "out of memory")
 
 
 def _break_off(state: DialogueState, exc: Exception) -> DialogueState:

@@ -23,6 +23,7 @@ from toolflow_graph.models.ledger import Account, Ledger, charge_to
 from toolflow_graph.models.prices import load_prices
 from toolflow_graph.runner.build import refuse_changes
 from toolflow_graph.runner.checkpoints import GroupSaver, copy_thread, find_last_step, open_checkpoints
+from toolflow_graph.runner.damage import find_damaged_threads
 from toolflow_graph.runner.folder import blame_disk, find_checkpoints
 from toolflow_graph.runner.manifest import read_manifest
 from toolflow_graph.runner.play import Machine, Player
@@ -183,6 +184,8 @@ def _copy(folder: Path, thread: str, copy: Path) -> bool:
     last, source = max(((find_last_step(path, thread), path) for path in find_checkpoints(folder)), default=("", None))
     if not last or source is None:
         return False
+    if find_damaged_threads(source, [thread]):
+        raise RunError(f"{source}: the checkpoints of {thread!r} are damaged; its steps cannot be shown")
     copy_thread(source, copy, thread)
     return True
 

@@ -37,7 +37,10 @@ class RunEvent:
 
 
 class Run:
-    """A run that is about to be played: `start` or `resume` one, iterate `play`, and `close` it."""
+    """A run that is about to be played: `start` or `resume` one, iterate `play`, and `close` it.
+
+    `damages` tells, a line each, what was found damaged when it was resumed, and is made anew.
+    """
 
     def __init__(self, parts: Parts) -> None:
         self.settings = parts.settings
@@ -45,6 +48,7 @@ class Run:
         self.folder: RunFolder | None = parts.folder
         self.manifest = parts.manifest
         self.counts = parts.manifest.counts
+        self.damages = parts.damages
         self.stopped = False
         self._parts = parts
         self._spending = parts.spending

@@ -25,10 +25,14 @@ from toolflow_graph.runner.engine import Drained
 from toolflow_graph.runner.frames import make_frame, make_portable, read_frame
 from toolflow_graph.runner.local import LocalEngine
 from toolflow_graph.runner.manifest import fingerprint_catalog
+from toolflow_graph.runner.play import is_starved
 from toolflow_graph.settings import RunSettings
 from toolflow_graph.types import Pattern
 
 __all__ = ["Assignment", "main"]
+
+_OUT_OF_MEMORY = 137
+"""Exit code, as shells have it of a process that the system has killed."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +147,7 @@ async def _play(line: _Line, engine: LocalEngine, index: int, patterns: Sequence
     except Drained:
         line.tell("drained", index)
     except Exception as exc:  # noqa: BLE001 - raised again in the run
+        _die_starved(exc)
         line.tell("failed", index, make_portable(exc))
     else:
         line.tell("finished", index, finished)
@@ -155,7 +160,14 @@ async def _work(line: _Line) -> None:
     try:
         await _serve(line, reader)
     except Exception as exc:  # noqa: BLE001 - raised again in the run
+        _die_starved(exc)
         line.tell("failed", None, make_portable(exc))
+
+
+def _die_starved(exc: BaseException) -> None:
+    """End as if the system had ended it where memory is out: others go on with what it has in hand."""
+    if is_starved(exc):
+        os._exit(_OUT_OF_MEMORY)
 
 
 def main() -> None:
@@ -167,3 +179,6 @@ def main() -> None:
         asyncio.run(_work(_Line(out)))
     except BrokenPipeError:  # the run is gone
         os._exit(1)
+    except Exception as exc:
+        _die_starved(exc)
+        raise

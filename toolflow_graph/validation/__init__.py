@@ -6,6 +6,7 @@ To add a check, write `check_…(dialogue: CheckedDialogue) -> Iterator[Finding]
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from toolflow_graph.prompts import BUNDLED, Prompts
 from toolflow_graph.types import JSON, DialoguePlan, Finding, Provenance, Record, TurnLabel
 from toolflow_graph.validation.calls import check_arguments, check_known_tools, check_repeated_calls, check_results
 from toolflow_graph.validation.dialogue import CheckedDialogue, read_dialogue
@@ -19,6 +20,7 @@ from toolflow_graph.validation.requests import (
     check_parallel,
     check_sequential,
 )
+from toolflow_graph.validation.roles import check_instructions, check_other_roles
 from toolflow_graph.validation.statements import check_statements
 from toolflow_graph.validation.structure import check_links, check_roles
 from toolflow_graph.validation.texts import (
@@ -50,6 +52,8 @@ CHECKS: tuple[Callable[[CheckedDialogue], Iterator[Finding]], ...] = (
     check_repeated_text,
     check_leaks,
     check_user_voice,
+    check_other_roles,
+    check_instructions,
     check_statements,
 )
 
@@ -74,14 +78,16 @@ def validate_dialogue(
     plan: DialoguePlan | None = None,
     labels: Sequence[TurnLabel] = (),
     now: str | None = None,
+    prompts: Prompts = BUNDLED,
 ) -> ValidationReport:
     """Run every check on a dialogue.
 
     `tools` are entries of an OpenAI `tools` list, `returns` JSON Schemas of results by tool name. The checks of
     patterns need `labels` (and `plan`, to know whether every request is addressed). The day on which relative dates
-    are based is `now` (ISO 8601), else the plan's, else what the system message says.
+    are based is `now` (ISO 8601), else the plan's, else what the system message says. `prompts` are those that the
+    roles may have been given, and must not repeat.
     """
-    dialogue = read_dialogue(messages, tools, returns=returns, plan=plan, labels=labels, now=now)
+    dialogue = read_dialogue(messages, tools, returns=returns, plan=plan, labels=labels, now=now, prompts=prompts)
     findings = [finding for check in CHECKS for finding in check(dialogue)]
     traced = list(trace_arguments(dialogue))
     findings += check_provenance(traced)

@@ -8,6 +8,7 @@ from datetime import date, datetime, time
 from functools import cached_property, lru_cache
 from typing import Any
 
+from toolflow_graph.prompts import BUNDLED, Prompts
 from toolflow_graph.types import JSON, DialoguePlan, Pattern, TurnLabel
 from toolflow_graph.values.read_dates import NO_YEAR
 from toolflow_graph.values.reading import Reading, read
@@ -65,6 +66,7 @@ class CheckedDialogue:
     plan: DialoguePlan | None = None
     labels: Sequence[TurnLabel] = ()
     now: datetime | None = None
+    prompts: Prompts = BUNDLED
 
     @property
     def today(self) -> date | None:
@@ -155,13 +157,15 @@ def read_dialogue(
     plan: DialoguePlan | None = None,
     labels: Sequence[TurnLabel] = (),
     now: str | None = None,
+    prompts: Prompts = BUNDLED,
 ) -> CheckedDialogue:
     """Parse a dialogue in OpenAI terms; whatever is malformed in it is kept for the checks to find."""
     plain = [m if isinstance(m, dict) else {"role": "", "content": str(m)} for m in messages]
     functions = [t["function"] if isinstance(t.get("function"), dict) else t for t in tools if isinstance(t, dict)]
     moment = _parse_now(now) or (_parse_now(plan.scenario.now) if plan else None) or _system_now(plain)
     by_name = {str(f["name"]): f for f in functions if "name" in f}
-    return CheckedDialogue(plain, by_name, tuple(_read_calls(plain)), returns or {}, plan, tuple(labels), moment)
+    calls = tuple(_read_calls(plain))
+    return CheckedDialogue(plain, by_name, calls, returns or {}, plan, tuple(labels), moment, prompts)
 
 
 def _read_calls(messages: Sequence[JSON]) -> Iterator[Call]:
