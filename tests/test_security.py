@@ -215,7 +215,7 @@ def test_key_is_told_nowhere(tmp_path, planted, catalog, capfd, caplog):
     caplog.set_level(logging.DEBUG)
     values = {"cast": "llm", "catalog": catalog, "tools": 8, "seed": 3, "patterns": ("single",), "dialogues": 3}
     players = Players(parse_settings({**values, "models": {"model": "test-model"}}))
-    storm = {"500": 0.05, "429": 0.05, "broken body": 0.05, "wrong schema": 0.05, "drop": 0.05, "400": 0.02}
+    storm = {"500": 0.05, "429": 0.05, "broken body": 0.05, "wrong schema": 0.05, "drop": 0.05}
     with Endpoint(players, key=KEY, storm=storm, seed=4) as endpoint:
         models = {"base_url": endpoint.base_url, "model": "test-model", "key_env": "PLANTED_KEY"}
         settings = parse_settings({**values, "max_attempts": 8, "models": {**models, "prices": str(planted)}})
