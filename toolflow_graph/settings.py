@@ -1,8 +1,10 @@
 """Settings of a dialogue and of a run; unknown keys are errors."""
 
 import random
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self
+from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.json_schema import SkipJsonSchema
@@ -233,6 +235,8 @@ _KEPT = 1000
 class RunSettings(DialogueSettings):
     """A dialogue's settings and what a whole run needs."""
 
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
     dialogues: int = Field(default=20, ge=1, description="Accepted dialogues to generate")
     workers: int = Field(
         default=1, ge=1, le=256, description="Processes that play; more than one where rules play, up to the cores"
@@ -256,6 +260,17 @@ class RunSettings(DialogueSettings):
         "until the dialogue is safely written, to resume; not at all; or, by itself, for good in runs of up to 1,000 "
         "dialogues",
     )
+    checkpoint_url: str | None = Field(
+        default=None,
+        description="PostgreSQL database for the checkpoints instead of files in the run folder, shared by all "
+        "processes: postgresql://user@host/name, where $NAME stands for a variable of the environment",
+    )
+
+    @model_validator(mode="after")
+    def _password_is_not_written_out(self) -> Self:
+        if self.checkpoint_url is not None:
+            _check_address(self.checkpoint_url)
+        return self
 
     @property
     def lanes(self) -> int:
@@ -275,6 +290,25 @@ class RunSettings(DialogueSettings):
         """Return the settings of one dialogue with these patterns."""
         own = {name: getattr(self, name) for name in DialogueSettings.model_fields}
         return DialogueSettings.model_construct(**{**own, "patterns": tuple(patterns)})
+
+
+def _check_address(address: str) -> None:
+    """Raise ValueError for an address that is none, or holds a password: settings are kept in manifests."""
+    if re.fullmatch(r"\$(\w+|\{\w+\})", address):
+        return
+    if not address.startswith(("postgresql://", "postgres://")):
+        raise ValueError(
+            "checkpoint_url has to begin with postgresql://, or to be $NAME for a variable of the environment that "
+            "holds such an address"
+        )
+    before, at, _ = address.partition("://")[2].rpartition("@")  # what is not escaped may stand in a password
+    written = [before.partition(":")[2]] if at else []
+    written += [value for name, value in parse_qsl(address.partition("?")[2]) if "password" in name.lower()]
+    if any(value and not re.fullmatch(r"\$(\w+|\{\w+\})", value) for value in written):
+        raise ValueError(
+            "checkpoint_url holds a password, and settings are kept in the manifest; put it into the environment and "
+            "write $NAME in its place, or leave it out and set PGPASSWORD"
+        )
 
 
 def parse_settings(values: Mapping[str, Any]) -> RunSettings:

@@ -56,6 +56,14 @@ def generate(
             show_default="auto",
         ),
     ] = None,
+    checkpoint_url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Database for the checkpoints, shared by all processes: postgresql://user@host/name. $NAME in it "
+            "stands for a variable of the environment, where a password belongs.",
+        ),
+    ] = None,
     method: Annotated[
         str | None,
         typer.Option(help="toolflow, no-graph, no-plan, no-graph-no-plan; direct or cot with a model."),
@@ -158,7 +166,14 @@ def generate(
         "max_tokens": max_tokens,
         "max_in_flight": max_in_flight,
     }
-    others = {"out": out, "checkpoints": checkpoints, "settings": settings, "set": assignments, "dry_run": dry_run}
+    others = {
+        "out": out,
+        "checkpoints": checkpoints,
+        "checkpoint_url": checkpoint_url,
+        "settings": settings,
+        "set": assignments,
+        "dry_run": dry_run,
+    }
     chosen = model_options(**models)
     if resume is not None:
         fixed = [name for name, value in models.items() if value is not None and name not in CHANGEABLE]
@@ -166,7 +181,12 @@ def generate(
     elif out is None and not dry_run:
         raise typer.BadParameter("give --out FOLDER for a new run, or --resume FOLDER to go on with one")
     else:
-        running = {"workers": workers, "concurrency": concurrency, "checkpoints": checkpoints}
+        running = {
+            "workers": workers,
+            "concurrency": concurrency,
+            "checkpoints": checkpoints,
+            "checkpoint_url": checkpoint_url,
+        }
         flags |= {name: value for name, value in running.items() if value is not None}
         flags = {**_read_settings(settings, assignments or []), **flags}
         if chosen:

@@ -12,7 +12,8 @@ from toolflow_graph.errors import RunError, SettingsError
 from toolflow_graph.live.executions import name_executions
 from toolflow_graph.models.settings import ModelSettings, change_models
 from toolflow_graph.runner.checkpoints import drop_threads, find_last_step, list_threads
-from toolflow_graph.runner.engine import Engine
+from toolflow_graph.runner.database import Database, drop_dialogues, list_begun, prepare_database
+from toolflow_graph.runner.engine import Engine, Place
 from toolflow_graph.runner.folder import RunFolder, blame_disk, find_checkpoints, name_checkpoints
 from toolflow_graph.runner.local import LocalEngine
 from toolflow_graph.runner.manifest import Manifest, fingerprint_catalog, fingerprint_settings, read_manifest
@@ -22,12 +23,21 @@ from toolflow_graph.runner.spending import Spending
 from toolflow_graph.settings import RunSettings, assign_patterns
 from toolflow_graph.types import Pattern
 
-__all__ = ["Parts", "assign_kinds", "begin_run", "build_engine", "refuse_changes", "reopen_run", "settle_paths"]
+__all__ = [
+    "Parts",
+    "assign_kinds",
+    "begin_run",
+    "build_engine",
+    "find_database",
+    "refuse_changes",
+    "reopen_run",
+    "settle_paths",
+]
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What a run consists of; `begun` says in which file the checkpoints of unfinished dialogues are."""
+    """What a run consists of; `begun` says where the checkpoints of unfinished dialogues are."""
 
     settings: RunSettings
     stage: Stage
@@ -35,8 +45,13 @@ class Parts:
     slots: Slots
     folder: RunFolder | None = None
     spending: Spending | None = None
-    begun: Mapping[int, Path] = field(default_factory=dict)
+    begun: Mapping[int, Place] = field(default_factory=dict)
     resumed: bool = False
+
+    @property
+    def database(self) -> Database | None:
+        """The database of the checkpoints, if they are made and not in files."""
+        return find_database(self.manifest) if self.folder is not None else None
 
 
 def begin_run(settings: RunSettings, out: Path | None) -> Parts:
@@ -50,6 +65,8 @@ def begin_run(settings: RunSettings, out: Path | None) -> Parts:
     try:
         stage = load_stage(settings)
         manifest = Manifest.begin(settings, stage)
+        if (database := find_database(manifest)) is not None:
+            prepare_database(database)
         with blame_disk(out):
             manifest.write(out)
             spending = _open_spending(stage, out)
@@ -82,7 +99,7 @@ def reopen_run(
             spending = _open_spending(stage, out)
             if models:
                 manifest.write(out)
-            begun = _find_begun(folder, settings) if counts.accepted < counts.planned else {}
+            begun = _find_begun(folder, manifest) if counts.accepted < counts.planned else {}
     except BaseException:
         folder.close()
         raise
@@ -99,10 +116,12 @@ def build_engine(parts: Parts) -> Engine:
     settings, folder = parts.settings, parts.folder
     account = None if parts.spending is None else parts.spending.account
     if settings.workers > 1:
-        return ProcessEngine(settings, parts.stage, folder, account)
-    file = None if folder is None or settings.keeping == "none" else folder.path / name_checkpoints()
+        return ProcessEngine(settings, parts.stage, folder, account, parts.database)
+    place: Place | None = parts.database
+    if place is None and folder is not None and settings.keeping != "none":
+        place = folder.path / name_checkpoints()
     note = None if folder is None else folder.path / name_executions()
-    return LocalEngine(settings, parts.stage, file=file, note=note, account=account)
+    return LocalEngine(settings, parts.stage, place=place, note=note, account=account)
 
 
 def assign_kinds(settings: RunSettings) -> list[tuple[Pattern, ...]]:
@@ -130,15 +149,30 @@ def refuse_changes(out: Path, manifest: Manifest, stage: Stage) -> None:
         )
 
 
-def _find_begun(folder: RunFolder, settings: RunSettings) -> dict[int, Path]:
-    """Return in which file the checkpoints of unfinished dialogues are, whichever worker has begun them.
+def find_database(manifest: Manifest) -> Database | None:
+    """Return the database that the run's settings name for its checkpoints."""
+    settings = manifest.settings
+    if settings.checkpoint_url is None or settings.keeping == "none":
+        return None
+    return Database(settings.checkpoint_url, manifest.run)
+
+
+def _find_begun(folder: RunFolder, manifest: Manifest) -> dict[int, Place]:
+    """Return where the checkpoints of unfinished dialogues are, whichever worker has begun them.
 
     Where several have a thread, because one took it over from another that had died, the one that came farthest counts.
     What a journal should have forgotten is forgotten now.
     """
+    settings = manifest.settings
     if settings.keeping == "none":
         return {}
     finished = {index for file in (folder.accepted, folder.rejected) for index in file}
+    if (database := find_database(manifest)) is not None:
+        prepare_database(database)
+        begun = {int(dialogue.rpartition("-")[2]): dialogue for dialogue in list_begun(database)}
+        if settings.keeping == "journal":
+            drop_dialogues(database, [dialogue for index, dialogue in begun.items() if index in finished])
+        return {index: database for index in begun if index not in finished}
     found: defaultdict[int, list[tuple[Path, str]]] = defaultdict(list)
     for path in find_checkpoints(folder.path):
         done = []

@@ -24,7 +24,15 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
 
-__all__ = ["GroupSaver", "copy_thread", "drop_threads", "find_last_step", "list_threads", "open_checkpoints"]
+__all__ = [
+    "GroupSaver",
+    "copy_thread",
+    "drop_threads",
+    "find_last_step",
+    "list_threads",
+    "open_checkpoints",
+    "strict_serializer",
+]
 
 _PUT = (
     "INSERT OR REPLACE INTO checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, "
@@ -229,16 +237,19 @@ def drop_threads(path: Path, threads: Iterable[str]) -> None:
                 connection.executemany(statement, rows)
 
 
+def strict_serializer() -> JsonPlusSerializer:
+    """Return what reads and writes states; only plain data and LangChain messages are revived: no pickle, no other."""
+    return JsonPlusSerializer(pickle_fallback=False, allowed_json_modules=None, allowed_msgpack_modules=None)
+
+
 @asynccontextmanager
 async def open_checkpoints(path: Path) -> AsyncIterator[GroupSaver]:
     """Open the checkpoints of a run for reading and writing.
 
-    Nothing but plain data and LangChain messages is ever revived from the file: no pickle, no other type.
     `synchronous=NORMAL` in WAL mode survives a killed process; a power cut may cost the last steps, never the file.
     """
-    serde = JsonPlusSerializer(pickle_fallback=False, allowed_json_modules=None, allowed_msgpack_modules=None)
     async with aiosqlite.connect(path) as connection:
-        saver = GroupSaver(connection, path, serde=serde)
+        saver = GroupSaver(connection, path, serde=strict_serializer())
         try:
             await saver.setup()
             yield saver

@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,7 +15,8 @@ from toolflow_graph.dialogue.stage import Stage
 from toolflow_graph.errors import RunError
 from toolflow_graph.live.executions import name_executions
 from toolflow_graph.models.ledger import Account
-from toolflow_graph.runner.engine import Drained, Finished
+from toolflow_graph.runner.database import Database
+from toolflow_graph.runner.engine import Drained, Finished, Place
 from toolflow_graph.runner.folder import RunFolder, name_checkpoints
 from toolflow_graph.runner.frames import make_frame, read_frame
 from toolflow_graph.runner.manifest import fingerprint_catalog
@@ -42,7 +42,7 @@ class _Order:
 
     index: int
     patterns: tuple[Pattern, ...]
-    source: Path | None
+    source: Place | None
     done: "asyncio.Future[Finished]"
     deaths: int = 0
 
@@ -53,7 +53,7 @@ class _Worker:
 
     number: int
     settings: RunSettings
-    file: Path | None
+    place: Place | None
     lanes: int
     process: asyncio.subprocess.Process | None = None
     orders: dict[int, _Order] = field(default_factory=dict)
@@ -100,12 +100,18 @@ class ProcessEngine:
     """
 
     def __init__(
-        self, settings: RunSettings, stage: Stage, folder: RunFolder | None, account: Account | None = None
+        self,
+        settings: RunSettings,
+        stage: Stage,
+        folder: RunFolder | None,
+        account: Account | None = None,
+        database: Database | None = None,
     ) -> None:
         self._settings = settings
         self._stage = stage
         self._folder = folder
         self._account = account
+        self._database = database
         self._catalog_sha256 = fingerprint_catalog(stage.catalog)
         self._workers = [self._describe(n, s) for n, s in enumerate(share_settings(settings, settings.workers))]
         self._waiting: deque[_Order] = deque()
@@ -127,8 +133,10 @@ class ProcessEngine:
 
     def _describe(self, number: int, settings: RunSettings) -> _Worker:
         kept = self._folder is not None and settings.keeping != "none"
-        file = self._folder.path / name_checkpoints(number) if self._folder is not None and kept else None
-        return _Worker(number, settings, file, settings.lanes)
+        place: Place | None = self._database
+        if place is None and self._folder is not None and kept:
+            place = self._folder.path / name_checkpoints(number)
+        return _Worker(number, settings, place, settings.lanes)
 
     async def __aenter__(self) -> Self:
         for worker in self._workers:
@@ -153,7 +161,7 @@ class ProcessEngine:
         if self._tasks:
             await asyncio.wait(self._tasks)
 
-    async def play(self, index: int, patterns: Sequence[Pattern], source: Path | None = None) -> Finished:
+    async def play(self, index: int, patterns: Sequence[Pattern], source: Place | None = None) -> Finished:
         """Have a dialogue played by the worker that has the least to do."""
         if self._failure is not None:
             raise self._failure
@@ -236,7 +244,7 @@ class ProcessEngine:
         client = self._stage.client
         return Assignment(
             settings=worker.settings,
-            file=worker.file,
+            place=worker.place,
             note=None if self._folder is None else self._folder.path / name_executions(worker.number),
             catalog_sha256=self._catalog_sha256,
             prompts_sha256=self._stage.prompts.fingerprint(),
@@ -268,7 +276,7 @@ class ProcessEngine:
     def _close(self, worker: _Worker, index: int, result: Finished | BaseException) -> None:
         order = worker.orders.pop(index)
         worker.alone = False
-        if isinstance(result, Finished) and worker.file is not None and self._settings.keeping == "journal":
+        if isinstance(result, Finished) and worker.place is not None and self._settings.keeping == "journal":
             self._where[index] = worker
         _settle(order, result)
         self._assign()
@@ -321,7 +329,7 @@ class ProcessEngine:
         orders, worker.orders = worker.orders, {}
         for order in orders.values():
             order.deaths += 1
-            order.source = worker.file
+            order.source = worker.place
             if self._stopped:
                 _settle(order, Drained())
             elif order.deaths >= _GUILTY:

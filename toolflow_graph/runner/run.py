@@ -14,6 +14,7 @@ from toolflow_graph.models.ledger import Account, charge_to
 from toolflow_graph.runner.batch import Batch, Journal
 from toolflow_graph.runner.build import Parts, begin_run, build_engine, reopen_run
 from toolflow_graph.runner.costs import Costs, sum_costs
+from toolflow_graph.runner.database import drop_run
 from toolflow_graph.runner.engine import Engine, Finished
 from toolflow_graph.runner.folder import RunFolder, blame_disk
 from toolflow_graph.runner.manifest import Counts, now
@@ -113,6 +114,9 @@ class Run:
         if self._spending is not None:
             self._spending.close()
         if self._has_never_begun():
+            if self._parts.database is not None:
+                with suppress(RunError):
+                    drop_run(self._parts.database)
             self.folder.discard()
         else:
             if self.manifest.status != "complete":
@@ -249,6 +253,8 @@ class Run:
             self._note("complete")
             if self.settings.keeping == "journal":
                 self.folder.drop_checkpoints()
+                if self._parts.database is not None:
+                    drop_run(self._parts.database)
 
     def _note(self, status: Literal["interrupted", "complete"]) -> None:
         assert self.folder is not None  # noqa: S101 - both callers have looked

@@ -21,7 +21,7 @@ from toolflow_graph.models.ledger import Account, Ledger
 from toolflow_graph.models.prices import load_prices
 from toolflow_graph.models.probe import Capabilities
 from toolflow_graph.models.settings import ModelSettings
-from toolflow_graph.runner.engine import Drained
+from toolflow_graph.runner.engine import Drained, Place
 from toolflow_graph.runner.frames import make_frame, make_portable, read_frame
 from toolflow_graph.runner.local import LocalEngine
 from toolflow_graph.runner.manifest import fingerprint_catalog
@@ -36,7 +36,7 @@ class Assignment:
     """What a worker is started with: settings with its share of the pace, and what must be the same as in the run."""
 
     settings: RunSettings
-    file: Path | None
+    place: Place | None
     note: Path | None
     catalog_sha256: str
     prompts_sha256: str
@@ -117,7 +117,7 @@ async def _serve(line: _Line, reader: asyncio.StreamReader) -> None:
     stage = await asyncio.to_thread(_load, given)
     account = None if stage.client is None else _RemoteAccount(given.settings.models, line)
     playing: set[asyncio.Task[None]] = set()
-    async with LocalEngine(given.settings, stage, file=given.file, note=given.note, account=account) as engine:
+    async with LocalEngine(given.settings, stage, place=given.place, note=given.note, account=account) as engine:
         line.tell("ready")
         while (message := await read_frame(reader)) is not None:
             match message:
@@ -137,7 +137,9 @@ async def _serve(line: _Line, reader: asyncio.StreamReader) -> None:
             os._exit(1)
 
 
-async def _play(line: _Line, engine: LocalEngine, index: int, patterns: Sequence[Pattern], source: Path | None) -> None:
+async def _play(
+    line: _Line, engine: LocalEngine, index: int, patterns: Sequence[Pattern], source: Place | None
+) -> None:
     try:
         finished = await engine.play(index, patterns, source)
     except Drained:
