@@ -241,6 +241,12 @@ class RunSettings(DialogueSettings):
     workers: int = Field(
         default=1, ge=1, le=256, description="Processes that play; more than one where rules play, up to the cores"
     )
+    engine: Literal["local", "ray"] = Field(
+        default="local", description="Where the workers are: on this machine, or on those of a Ray cluster"
+    )
+    ray_address: str | None = Field(
+        default=None, description="HOST:PORT of the Ray cluster; empty for the one that runs here, else one is started"
+    )
     concurrency: int | None = Field(
         default=None,
         ge=1,
@@ -272,6 +278,23 @@ class RunSettings(DialogueSettings):
             _check_address(self.checkpoint_url)
         return self
 
+    @model_validator(mode="after")
+    def _cluster_has_no_files(self) -> Self:
+        if self.engine == "local":
+            if self.ray_address is not None:
+                raise ValueError("an address of a Ray cluster is of no use without --engine ray")
+            return self
+        if self.executes:
+            raise ValueError("tools are called for real on this machine only; leave out --engine ray, or --execute")
+        if self.checkpoints in ("keep", "journal") and self.checkpoint_url is None:
+            raise ValueError(
+                "workers of a Ray cluster have no common file for checkpoints; give them a database by "
+                "--checkpoint-url postgresql://…, or leave out --checkpoints"
+            )
+        if (self.ray_address or "").startswith("ray://"):
+            raise ValueError("a run has to be started on a machine of the cluster; give its address as HOST:PORT")
+        return self
+
     @property
     def lanes(self) -> int:
         """Dialogues in flight in one process: of 64 requests that may be, some dialogues are just between two."""
@@ -282,6 +305,8 @@ class RunSettings(DialogueSettings):
     @property
     def keeping(self) -> Literal["keep", "journal", "none"]:
         """How long checkpoints are kept, where the settings leave it open too."""
+        if self.engine == "ray" and self.checkpoint_url is None:
+            return "none"
         if self.checkpoints == "auto":
             return "keep" if self.dialogues <= _KEPT else "journal"
         return self.checkpoints

@@ -47,6 +47,16 @@ def generate(
     workers: Annotated[
         int | None, typer.Option(help="Processes that play: as many as there are cores, where rules play.")
     ] = None,
+    engine: Annotated[
+        Literal["local", "ray"] | None,
+        typer.Option(help="Where the workers are: on this machine, or on a Ray cluster.", show_default="local"),
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT", help="The Ray cluster; by itself the one of this machine, or one that is started."
+        ),
+    ] = None,
     concurrency: Annotated[int | None, typer.Option(help="Dialogues in flight at once in each process.")] = None,
     checkpoints: Annotated[
         str | None,
@@ -182,6 +192,8 @@ def generate(
         raise typer.BadParameter("give --out FOLDER for a new run, or --resume FOLDER to go on with one")
     else:
         running = {
+            "engine": engine,
+            "ray_address": address,
             "workers": workers,
             "concurrency": concurrency,
             "checkpoints": checkpoints,
@@ -203,7 +215,9 @@ def generate(
         from toolflow_graph.settings import parse_settings  # noqa: PLC0415
 
         if resume is not None:
-            return Run.resume(resume, concurrency=concurrency, workers=workers, models=chosen)
+            return Run.resume(
+                resume, concurrency=concurrency, workers=workers, engine=engine, ray_address=address, models=chosen
+            )
         return Run.start(parse_settings(flags), out)
 
     _play(open_run, resume or out or Path(), progress="none" if quiet else progress, quiet=quiet)

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from toolflow_graph.catalog.sources import is_live
 from toolflow_graph.dialogue.stage import Stage, load_stage
@@ -20,7 +20,7 @@ from toolflow_graph.runner.manifest import Manifest, fingerprint_catalog, finger
 from toolflow_graph.runner.processes import ProcessEngine
 from toolflow_graph.runner.slots import Slots
 from toolflow_graph.runner.spending import Spending
-from toolflow_graph.settings import RunSettings, assign_patterns
+from toolflow_graph.settings import RunSettings, assign_patterns, parse_settings
 from toolflow_graph.types import Pattern
 
 __all__ = [
@@ -61,6 +61,8 @@ def begin_run(settings: RunSettings, out: Path | None) -> Parts:
         stage = load_stage(settings)
         return Parts(settings, stage, Manifest.begin(settings, stage), slots, None, _open_spending(stage, None))
     settings = settle_paths(settings)
+    if settings.engine == "ray":
+        import toolflow_graph.runner.ray_engine  # noqa: F401, PLC0415 - says at once when the extra is not installed
     folder = RunFolder.create(out)
     try:
         stage = load_stage(settings)
@@ -77,7 +79,13 @@ def begin_run(settings: RunSettings, out: Path | None) -> Parts:
 
 
 def reopen_run(
-    out: Path, *, concurrency: int | None = None, workers: int | None = None, models: Mapping[str, Any] | None = None
+    out: Path,
+    *,
+    concurrency: int | None = None,
+    workers: int | None = None,
+    engine: Literal["local", "ray"] | None = None,
+    ray_address: str | None = None,
+    models: Mapping[str, Any] | None = None,
 ) -> Parts:
     """Open a run that was started before; finished dialogues are kept, the settings come from its manifest.
 
@@ -92,8 +100,7 @@ def reopen_run(
         manifest = manifest.model_copy(update={"settings": settings})
         stage = load_stage(settings)
         refuse_changes(out, manifest, stage)
-        changes = {"concurrency": concurrency, "workers": workers}
-        settings = settings.model_copy(update={name: value for name, value in changes.items() if value is not None})
+        settings = _change_engine(settings, concurrency, workers, engine, ray_address)
         with blame_disk(out):
             counts = folder.recover(settings.dialogues)
             spending = _open_spending(stage, out)
@@ -115,6 +122,10 @@ def build_engine(parts: Parts) -> Engine:
     """Return what plays the dialogues of a run, as its settings have it."""
     settings, folder = parts.settings, parts.folder
     account = None if parts.spending is None else parts.spending.account
+    if settings.engine == "ray":
+        from toolflow_graph.runner.ray_engine import RayEngine  # noqa: PLC0415 - an extra
+
+        return RayEngine(settings, parts.stage, account, parts.database, None if folder is None else folder.path)
     if settings.workers > 1:
         return ProcessEngine(settings, parts.stage, folder, account, parts.database)
     place: Place | None = parts.database
@@ -122,6 +133,23 @@ def build_engine(parts: Parts) -> Engine:
         place = folder.path / name_checkpoints()
     note = None if folder is None else folder.path / name_executions()
     return LocalEngine(settings, parts.stage, place=place, note=note, account=account)
+
+
+def _change_engine(
+    settings: RunSettings,
+    concurrency: int | None,
+    workers: int | None,
+    engine: Literal["local", "ray"] | None,
+    ray_address: str | None,
+) -> RunSettings:
+    """Return the settings of this session, played by whom it wants; the address goes with the engine."""
+    changes: dict[str, Any] = {"concurrency": concurrency, "workers": workers, "engine": engine}
+    changes = {name: value for name, value in changes.items() if value is not None}
+    if engine is not None or ray_address is not None:
+        changes["ray_address"] = ray_address
+    if changes.get("engine", settings.engine) == "ray" and settings.checkpoint_url is None:
+        changes["checkpoints"] = "none"
+    return parse_settings({**settings.model_dump(exclude_unset=True), "cast": settings.cast, **changes})
 
 
 def assign_kinds(settings: RunSettings) -> list[tuple[Pattern, ...]]:

@@ -36,7 +36,16 @@ _PACKAGES = (
 )
 
 
-_OF_THE_RUN = ("workers", "concurrency", "checkpoints", "checkpoint_url", "max_attempts", "max_rejected")
+_OF_THE_RUN = (
+    "workers",
+    "concurrency",
+    "checkpoints",
+    "checkpoint_url",
+    "engine",
+    "ray_address",
+    "max_attempts",
+    "max_rejected",
+)
 """Settings on which no dialogue depends."""
 
 

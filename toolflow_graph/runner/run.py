@@ -73,6 +73,8 @@ class Run:
         *,
         concurrency: int | None = None,
         workers: int | None = None,
+        engine: Literal["local", "ray"] | None = None,
+        ray_address: str | None = None,
         models: Mapping[str, Any] | None = None,
     ) -> Self:
         """Open a run that was started before; finished dialogues are kept, the settings come from its manifest.
@@ -81,7 +83,16 @@ class Run:
         hold from now on. Raises `SettingsError` for other ones, and `RunError` when the folder is no run, its catalog
         or settings were changed, or it is in use.
         """
-        return cls(reopen_run(out, concurrency=concurrency, workers=workers, models=models))
+        return cls(
+            reopen_run(
+                out,
+                concurrency=concurrency,
+                workers=workers,
+                engine=engine,
+                ray_address=ray_address,
+                models=models,
+            )
+        )
 
     @property
     def account(self) -> Account | None:

@@ -8,12 +8,13 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from toolflow_graph.dialogue.stage import Stage, load_stage
 from toolflow_graph.errors import RunError
@@ -28,7 +29,9 @@ from toolflow_graph.runner.manifest import fingerprint_catalog
 from toolflow_graph.settings import RunSettings
 from toolflow_graph.types import Pattern
 
-__all__ = ["Assignment", "main"]
+__all__ = ["Assignment", "LineToRun", "main", "serve"]
+
+_Hear = Callable[[], Awaitable[tuple[Any, ...] | None]]
 
 
 @dataclass(frozen=True)
@@ -43,18 +46,17 @@ class Assignment:
     known: Mapping[str, Capabilities]
 
 
-class _Line:
+class LineToRun:
     """The way to the run: messages go out in order, questions are answered."""
 
-    def __init__(self, out: BinaryIO) -> None:
-        self._out = out
+    def __init__(self, send: Callable[[tuple[Any, ...]], None]) -> None:
+        self._send = send
         self._numbers = count()
         self._asked: dict[int, asyncio.Future[None]] = {}
 
     def tell(self, *message: Any) -> None:
-        """Send a message; it is in the pipe when this returns."""
-        self._out.write(make_frame(message))
-        self._out.flush()
+        """Send a message; it is on its way when this returns."""
+        self._send(message)
 
     async def ask(self, *question: Any) -> int:
         """Ask for something and wait until it is granted; returns its number, raises what the run raised."""
@@ -82,7 +84,7 @@ class _Line:
 class _RemoteAccount(Account):
     """An account whose budget is kept by the run: nothing is asked of a model before it was allowed there."""
 
-    def __init__(self, settings: ModelSettings, line: _Line) -> None:
+    def __init__(self, settings: ModelSettings, line: LineToRun) -> None:
         super().__init__(
             settings, Ledger(load_prices(settings.prices), keep=lambda expense: line.tell("expense", expense))
         )
@@ -108,9 +110,9 @@ def _load(given: Assignment) -> Stage:
     return stage
 
 
-async def _serve(line: _Line, reader: asyncio.StreamReader) -> None:
-    """Do what the run says until it says no more."""
-    opening = await read_frame(reader)
+async def serve(line: LineToRun, hear: _Hear) -> None:
+    """Do what the run says until it says no more; `hear` waits for its next message."""
+    opening = await hear()
     if opening is None:
         return
     (given,) = opening
@@ -119,7 +121,7 @@ async def _serve(line: _Line, reader: asyncio.StreamReader) -> None:
     playing: set[asyncio.Task[None]] = set()
     async with LocalEngine(given.settings, stage, place=given.place, note=given.note, account=account) as engine:
         line.tell("ready")
-        while (message := await read_frame(reader)) is not None:
+        while (message := await hear()) is not None:
             match message:
                 case ("play", index, patterns, source):
                     task = asyncio.create_task(_play(line, engine, index, patterns, source))
@@ -138,7 +140,7 @@ async def _serve(line: _Line, reader: asyncio.StreamReader) -> None:
 
 
 async def _play(
-    line: _Line, engine: LocalEngine, index: int, patterns: Sequence[Pattern], source: Place | None
+    line: LineToRun, engine: LocalEngine, index: int, patterns: Sequence[Pattern], source: Place | None
 ) -> None:
     try:
         finished = await engine.play(index, patterns, source)
@@ -150,12 +152,12 @@ async def _play(
         line.tell("finished", index, finished)
 
 
-async def _work(line: _Line) -> None:
+async def _work(line: LineToRun) -> None:
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     try:
-        await _serve(line, reader)
+        await serve(line, partial(read_frame, reader))
     except Exception as exc:  # noqa: BLE001 - raised again in the run
         line.tell("failed", None, make_portable(exc))
 
@@ -165,7 +167,12 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the run's to answer
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
+
+    def send(message: tuple[Any, ...]) -> None:
+        out.write(make_frame(message))
+        out.flush()
+
     try:
-        asyncio.run(_work(_Line(out)))
+        asyncio.run(_work(LineToRun(send)))
     except BrokenPipeError:  # the run is gone
         os._exit(1)
