@@ -33,6 +33,8 @@ CONNECT_S = 10
 
 _T = TypeVar("_T")
 
+_GO_ON = "all finished dialogues are kept: mend it, then resume the run"
+
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
 
 _TABLES = ("checkpoints", "checkpoint_blobs", "checkpoint_writes")
@@ -83,21 +85,21 @@ def read_address(address: str) -> tuple[str, tuple[tuple[str, str], ...]]:
 
 
 @contextmanager
-def blame_database(database: Database) -> Iterator[None]:
+def blame_database(database: Database, advice: str = _GO_ON) -> Iterator[None]:
     """Turn what a database can refuse into one `RunError` that shows no password, not in a traceback either."""
     import psycopg  # noqa: PLC0415 - an extra, which whoever comes here has
 
     try:
         yield
     except (psycopg.Error, OSError) as exc:
-        raise RunError(_tell(database, exc)) from None
+        raise RunError(f"{_tell(database, exc)}; {advice}") from None
 
 
 def _tell(database: Database, exc: BaseException) -> str:
     said = " ".join(str(exc).split()) or type(exc).__name__
     for value, name in read_address(database.address)[1]:
         said = said.replace(value, name)
-    return f"checkpoints in {database.address}: {said}; all finished dialogues are kept: mend it, then resume the run"
+    return f"checkpoints in {database.address}: {said}"
 
 
 def require_postgres() -> None:
@@ -121,7 +123,7 @@ def prepare_database(database: Database) -> None:
 
     address, _ = read_address(database.address)
     with (
-        blame_database(database),
+        blame_database(database, "mend it, or take another address"),
         Connection.connect(address, autocommit=True, row_factory=dict_row, connect_timeout=CONNECT_S) as connection,
     ):
         connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
