@@ -106,7 +106,7 @@ def reopen_run(
             spending = _open_spending(stage, out)
             if models:
                 manifest.write(out)
-            begun = _find_begun(folder, manifest) if counts.accepted < counts.planned else {}
+            begun = _find_begun(folder, manifest, settings) if counts.accepted < counts.planned else {}
     except BaseException:
         folder.close()
         raise
@@ -185,13 +185,12 @@ def find_database(manifest: Manifest) -> Database | None:
     return Database(settings.checkpoint_url, manifest.run)
 
 
-def _find_begun(folder: RunFolder, manifest: Manifest) -> dict[int, Place]:
+def _find_begun(folder: RunFolder, manifest: Manifest, settings: RunSettings) -> dict[int, Place]:
     """Return where the checkpoints of unfinished dialogues are, whichever worker has begun them.
 
     Where several have a thread, because one took it over from another that had died, the one that came farthest counts.
     What a journal should have forgotten is forgotten now.
     """
-    settings = manifest.settings
     if settings.keeping == "none":
         return {}
     finished = {index for file in (folder.accepted, folder.rejected) for index in file}

@@ -11,6 +11,7 @@ is played by another one, from its checkpoints where they are in a database, els
 
 import asyncio
 import logging
+import os
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
@@ -160,6 +161,7 @@ class RayEngine(WorkerEngine):
 def _connect(address: str | None) -> None:
     """Join the cluster; Ray itself would wait for minutes where nobody answers."""
     try:
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         if address not in (None, "auto"):
             host, _, port = address.rpartition(":")
             socket.create_connection((host, int(port)), _CONNECT_S).close()
