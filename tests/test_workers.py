@@ -25,8 +25,9 @@ from toolflow_graph.runner import Run
 from toolflow_graph.runner.batch import Batch
 from toolflow_graph.runner.checkpoints import list_threads
 from toolflow_graph.runner.engine import Drained, Finished
-from toolflow_graph.runner.processes import ProcessEngine, share_settings
+from toolflow_graph.runner.processes import ProcessEngine
 from toolflow_graph.runner.slots import Slots
+from toolflow_graph.runner.workers import share_settings
 from toolflow_graph.settings import RunSettings, parse_settings
 
 COMMAND = [sys.executable, "-c", "from toolflow_graph.cli import main; main()", "generate"]

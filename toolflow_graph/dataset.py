@@ -26,6 +26,7 @@ from toolflow_graph.dialogue.state import DialogueState
 from toolflow_graph.errors import DatasetError
 from toolflow_graph.models.settings import draw_models
 from toolflow_graph.settings import DialogueSettings
+from toolflow_graph.shards import INDEX, ShardFolder, is_url
 from toolflow_graph.types import JSON, DialoguePlan, DialogueRecord, Finding, Provenance
 
 __all__ = [
@@ -52,7 +53,7 @@ _OURS = {"id", "index", "seed", "patterns"}
 class StoredDialogue:
     """A dialogue as a file holds it, tool-call arguments as JSON strings; `record` is what made it, if it is ours."""
 
-    path: Path
+    path: Path | str
     line: int
     id: str
     messages: list[JSON]
@@ -118,13 +119,25 @@ def encode_record(record: DialogueRecord) -> bytes:
     return line.encode("utf-8") + b"\n"
 
 
-def open_dialogues(source: Path, *, rejected: bool = False) -> Iterator[StoredDialogue]:
+def open_dialogues(source: Path | str, *, rejected: bool = False) -> Iterator[StoredDialogue]:
     """Yield the dialogues of a run's folder, its accepted or its rejected ones, or those of a file in OpenAI format.
+
+    A folder of shards that was published is read too, by its path or its URL (s3://…).
 
     In the files of a run a last line that was left unfinished is overlooked. Raises `DatasetError` as `read_dialogues`.
     """
+    if isinstance(source, str) and is_url(source):
+        return _read_shards(ShardFolder(source))
+    source = Path(source)
+    if (source / INDEX).exists():
+        return _read_shards(ShardFolder(source))
     path = source / (REJECTED if rejected else ACCEPTED) if source.is_dir() else source
     return read_dialogues(path, torn="skip" if (path.parent / MANIFEST).exists() else "error")
+
+
+def _read_shards(folder: ShardFolder) -> Iterator[StoredDialogue]:
+    for path, number, raw in folder.read():
+        yield _read_line(path, number, raw)
 
 
 def read_dialogues(path: Path, *, torn: Literal["error", "skip"] = "error") -> Iterator[StoredDialogue]:
@@ -143,7 +156,7 @@ def read_dialogues(path: Path, *, torn: Literal["error", "skip"] = "error") -> I
         raise DatasetError(f"{path}: cannot be read: {exc.strerror or exc}") from exc
 
 
-def _read_line(path: Path, number: int, raw: bytes) -> StoredDialogue:
+def _read_line(path: Path | str, number: int, raw: bytes) -> StoredDialogue:
     where = f"{path}, line {number}"
     try:
         row = json.loads(raw)

@@ -1,8 +1,10 @@
 """Settings of a dialogue and of a run; unknown keys are errors."""
 
 import random
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self
+from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.json_schema import SkipJsonSchema
@@ -233,9 +235,17 @@ _KEPT = 1000
 class RunSettings(DialogueSettings):
     """A dialogue's settings and what a whole run needs."""
 
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
     dialogues: int = Field(default=20, ge=1, description="Accepted dialogues to generate")
     workers: int = Field(
         default=1, ge=1, le=256, description="Processes that play; more than one where rules play, up to the cores"
+    )
+    engine: Literal["local", "ray"] = Field(
+        default="local", description="Where the workers are: on this machine, or on those of a Ray cluster"
+    )
+    ray_address: str | None = Field(
+        default=None, description="HOST:PORT of the Ray cluster; empty for the one that runs here, else one is started"
     )
     concurrency: int | None = Field(
         default=None,
@@ -256,6 +266,34 @@ class RunSettings(DialogueSettings):
         "until the dialogue is safely written, to resume; not at all; or, by itself, for good in runs of up to 1,000 "
         "dialogues",
     )
+    checkpoint_url: str | None = Field(
+        default=None,
+        description="PostgreSQL database for the checkpoints instead of files in the run folder, shared by all "
+        "processes: postgresql://user@host/name, where $NAME stands for a variable of the environment",
+    )
+
+    @model_validator(mode="after")
+    def _password_is_not_written_out(self) -> Self:
+        if self.checkpoint_url is not None:
+            _check_address(self.checkpoint_url)
+        return self
+
+    @model_validator(mode="after")
+    def _cluster_has_no_files(self) -> Self:
+        if self.engine == "local":
+            if self.ray_address is not None:
+                raise ValueError("an address of a Ray cluster is of no use without --engine ray")
+            return self
+        if self.executes:
+            raise ValueError("tools are called for real on this machine only; leave out --engine ray, or --execute")
+        if self.checkpoints in ("keep", "journal") and self.checkpoint_url is None:
+            raise ValueError(
+                "workers of a Ray cluster have no common file for checkpoints; give them a database by "
+                "--checkpoint-url postgresql://…, or leave out --checkpoints"
+            )
+        if (self.ray_address or "").startswith("ray://"):
+            raise ValueError("a run has to be started on a machine of the cluster; give its address as HOST:PORT")
+        return self
 
     @property
     def lanes(self) -> int:
@@ -267,6 +305,8 @@ class RunSettings(DialogueSettings):
     @property
     def keeping(self) -> Literal["keep", "journal", "none"]:
         """How long checkpoints are kept, where the settings leave it open too."""
+        if self.engine == "ray" and self.checkpoint_url is None:
+            return "none"
         if self.checkpoints == "auto":
             return "keep" if self.dialogues <= _KEPT else "journal"
         return self.checkpoints
@@ -275,6 +315,25 @@ class RunSettings(DialogueSettings):
         """Return the settings of one dialogue with these patterns."""
         own = {name: getattr(self, name) for name in DialogueSettings.model_fields}
         return DialogueSettings.model_construct(**{**own, "patterns": tuple(patterns)})
+
+
+def _check_address(address: str) -> None:
+    """Raise ValueError for an address that is none, or holds a password: settings are kept in manifests."""
+    if re.fullmatch(r"\$(\w+|\{\w+\})", address):
+        return
+    if not address.startswith(("postgresql://", "postgres://")):
+        raise ValueError(
+            "checkpoint_url has to begin with postgresql://, or to be $NAME for a variable of the environment that "
+            "holds such an address"
+        )
+    before, at, _ = address.partition("://")[2].rpartition("@")  # what is not escaped may stand in a password
+    written = [before.partition(":")[2]] if at else []
+    written += [value for name, value in parse_qsl(address.partition("?")[2]) if "password" in name.lower()]
+    if any(value and not re.fullmatch(r"\$(\w+|\{\w+\})", value) for value in written):
+        raise ValueError(
+            "checkpoint_url holds a password, and settings are kept in the manifest; put it into the environment and "
+            "write $NAME in its place, or leave it out and set PGPASSWORD"
+        )
 
 
 def parse_settings(values: Mapping[str, Any]) -> RunSettings:

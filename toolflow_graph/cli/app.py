@@ -19,6 +19,7 @@ from toolflow_graph.cli.finetune import finetune
 from toolflow_graph.cli.generate import generate
 from toolflow_graph.cli.graph import graph_app
 from toolflow_graph.cli.overlap import overlap
+from toolflow_graph.cli.publish import publish
 from toolflow_graph.cli.replay import replay
 from toolflow_graph.cli.report import report
 from toolflow_graph.cli.sample import sample
@@ -48,6 +49,7 @@ _ORDER = [
     "replay",
     "validate",
     "export",
+    "publish",
     "evaluate",
     "report",
     "ablate",
@@ -90,6 +92,7 @@ app.command()(generate)
 app.command()(replay)
 app.command()(validate)
 app.command()(export)
+app.command()(publish)
 app.add_typer(evaluate_app, name="evaluate")
 app.command()(report)
 app.command()(ablate)

@@ -1,6 +1,5 @@
 """`toolflow export`: runs, or any files of dialogues, in the format that a trainer reads."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -14,12 +13,18 @@ _FORMATS = "What the trainer reads; hf is a data set folder for the Hugging Face
 
 
 def export(
-    sources: Annotated[list[Path], typer.Argument(metavar="FILE|RUN…", help="Files of dialogues, or folders of runs.")],
+    sources: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE|RUN…", help="Files of dialogues, folders of runs, or URLs of published ones."),
+    ],
     target: Annotated[
         Literal["openai", "trl", "sharegpt", "axolotl", "ms-swift", "verl", "hermes", "preference", "hf"],
         typer.Option("--format", "-f", help=_FORMATS),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="File to write; a folder with --split, and for hf.")],
+    out: Annotated[
+        str,
+        typer.Option("--out", "-o", help="File to write, or its URL (s3://…); a folder with --split, and for hf."),
+    ],
     split: Annotated[
         str | None,
         typer.Option(
@@ -44,19 +49,20 @@ def export(
     shares = None if split is None else _read_shares(split)
     if licence is not None and target != "hf":
         raise typer.BadParameter("--license is for --format hf")
-    from toolflow_graph.export import write_export  # noqa: PLC0415
+    from toolflow_graph.export import stage_output, write_export  # noqa: PLC0415
 
-    report = write_export(
-        sources,
-        target,
-        out,
-        shares=shares,
-        seed=seed,
-        drop_near_duplicates=drop_near_duplicates,
-        limit=limit,
-        licence=licence,
-    )
-    _print_report(report, out, target)
+    with stage_output(out) as place:
+        report = write_export(
+            sources,
+            target,
+            place,
+            shares=shares,
+            seed=seed,
+            drop_near_duplicates=drop_near_duplicates,
+            limit=limit,
+            licence=licence,
+        )
+    _print_report(report, out, target, str(report.files["train"]).replace(str(place), out))
 
 
 def _read_shares(text: str) -> dict[str, float]:
@@ -78,7 +84,7 @@ def _read_shares(text: str) -> dict[str, float]:
     return shares
 
 
-def _print_report(report: "ExportReport", out: Path, target: str) -> None:
+def _print_report(report: "ExportReport", out: str, target: str, train: str) -> None:
     tally = report.tally
     rows = "" if tally.rows == tally.dialogues else f" as {tally.rows:,} rows"
     typer.echo(f"{_count(tally.dialogues, 'dialogue')} written to {out}{rows}")
@@ -92,7 +98,7 @@ def _print_report(report: "ExportReport", out: Path, target: str) -> None:
     for reason, count in tally.notes.most_common():
         typer.echo(f"note: {count:,} {reason}")
     if target == "trl":
-        typer.echo(f'load them with datasets.load_dataset("json", data_files={str(report.files["train"])!r})')
+        typer.echo(f'load them with datasets.load_dataset("json", data_files={train!r})')
 
 
 _MASKS = {"mended": "the call was wrong and mended later"}

@@ -47,6 +47,16 @@ def generate(
     workers: Annotated[
         int | None, typer.Option(help="Processes that play: as many as there are cores, where rules play.")
     ] = None,
+    engine: Annotated[
+        Literal["local", "ray"] | None,
+        typer.Option(help="Where the workers are: on this machine, or on a Ray cluster.", show_default="local"),
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT", help="The Ray cluster; by itself the one of this machine, or one that is started."
+        ),
+    ] = None,
     concurrency: Annotated[int | None, typer.Option(help="Dialogues in flight at once in each process.")] = None,
     checkpoints: Annotated[
         str | None,
@@ -54,6 +64,14 @@ def generate(
             help="keep: all states of all dialogues; journal: only until a dialogue is written; none. By itself keep "
             "up to 1,000 dialogues, else journal.",
             show_default="auto",
+        ),
+    ] = None,
+    checkpoint_url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Database for the checkpoints, shared by all processes: postgresql://user@host/name. $NAME in it "
+            "stands for a variable of the environment, where a password belongs.",
         ),
     ] = None,
     method: Annotated[
@@ -158,7 +176,14 @@ def generate(
         "max_tokens": max_tokens,
         "max_in_flight": max_in_flight,
     }
-    others = {"out": out, "checkpoints": checkpoints, "settings": settings, "set": assignments, "dry_run": dry_run}
+    others = {
+        "out": out,
+        "checkpoints": checkpoints,
+        "checkpoint_url": checkpoint_url,
+        "settings": settings,
+        "set": assignments,
+        "dry_run": dry_run,
+    }
     chosen = model_options(**models)
     if resume is not None:
         fixed = [name for name, value in models.items() if value is not None and name not in CHANGEABLE]
@@ -166,7 +191,14 @@ def generate(
     elif out is None and not dry_run:
         raise typer.BadParameter("give --out FOLDER for a new run, or --resume FOLDER to go on with one")
     else:
-        running = {"workers": workers, "concurrency": concurrency, "checkpoints": checkpoints}
+        running = {
+            "engine": engine,
+            "ray_address": address,
+            "workers": workers,
+            "concurrency": concurrency,
+            "checkpoints": checkpoints,
+            "checkpoint_url": checkpoint_url,
+        }
         flags |= {name: value for name, value in running.items() if value is not None}
         flags = {**_read_settings(settings, assignments or []), **flags}
         if chosen:
@@ -183,7 +215,9 @@ def generate(
         from toolflow_graph.settings import parse_settings  # noqa: PLC0415
 
         if resume is not None:
-            return Run.resume(resume, concurrency=concurrency, workers=workers, models=chosen)
+            return Run.resume(
+                resume, concurrency=concurrency, workers=workers, engine=engine, ray_address=address, models=chosen
+            )
         return Run.start(parse_settings(flags), out)
 
     _play(open_run, resume or out or Path(), progress="none" if quiet else progress, quiet=quiet)

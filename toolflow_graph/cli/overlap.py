@@ -98,7 +98,7 @@ def _read(files: list[Path], seen: dict[Path, int]) -> "Iterator[StoredDialogue]
 
     for path in files:
         for dialogue in open_dialogues(path):
-            seen[dialogue.path] = dialogue.line
+            seen[Path(dialogue.path)] = dialogue.line
             yield dialogue
 
 

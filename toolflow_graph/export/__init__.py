@@ -7,6 +7,7 @@ from toolflow_graph.export.examples import Example, Tally, make_examples
 from toolflow_graph.export.formats import EXPORT_FORMATS, ExportFormat, export_dialogues
 from toolflow_graph.export.job import ExportReport, write_export
 from toolflow_graph.export.masks import find_untrained
+from toolflow_graph.export.remote import stage_output
 from toolflow_graph.export.splits import Footprint, Split, name_tool, read_footprint, split_by_tool
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "name_tool",
     "read_footprint",
     "split_by_tool",
+    "stage_output",
     "write_export",
 ]

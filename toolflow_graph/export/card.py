@@ -15,6 +15,7 @@ from toolflow_graph.errors import DatasetError
 from toolflow_graph.export.examples import Example, Tally
 from toolflow_graph.export.hub import hub_features
 from toolflow_graph.export.splits import name_tool
+from toolflow_graph.shards import is_url
 from toolflow_graph.types import JSON
 
 __all__ = ["Statistics", "write_card"]
@@ -61,7 +62,7 @@ class Statistics:
 def write_card(
     path: Path,
     parts: Mapping[str, Statistics],
-    sources: Sequence[Path],
+    sources: Sequence[Path | str],
     tally: Tally,
     *,
     licence: str | None,
@@ -161,15 +162,18 @@ def _count_patterns(parts: Mapping[str, Statistics]) -> str:
     return _make_table(("pattern", *parts), rows)
 
 
-def _tell_sources(sources: Sequence[Path], parts: Mapping[str, Statistics]) -> str:
+def _tell_sources(sources: Sequence[Path | str], parts: Mapping[str, Statistics]) -> str:
     lines = [f"- {told}" for told in map(_tell_source, sources)]
     makers = sum((part.makers for part in parts.values()), Counter[str]())
     lines += [f"- {count:,} dialogues: {maker}" for maker, count in sorted(makers.items())]
     return "\n".join(lines)
 
 
-def _tell_source(source: Path) -> str:
+def _tell_source(source: Path | str) -> str:
     """Return where dialogues come from, without the paths of the machine that made them."""
+    if isinstance(source, str) and is_url(source):
+        return f"shards `{source.rstrip('/').rpartition('/')[2]}`"
+    source = Path(source)
     folder = source if source.is_dir() else source.parent
     if not (folder / MANIFEST).exists():
         return f"file `{source.name}`"

@@ -16,6 +16,7 @@ from toolflow_graph.export.formats import FORMATS, ExportFormat, write_rows
 from toolflow_graph.export.sharegpt import DATASET_INFO
 from toolflow_graph.export.splits import SPLITS, Split, name_tool, read_footprint, split_by_tool
 from toolflow_graph.near_duplicates import find_near_duplicates
+from toolflow_graph.shards import is_url
 
 __all__ = ["ExportReport", "write_export"]
 
@@ -32,7 +33,7 @@ class ExportReport:
 
 
 def write_export(
-    sources: Sequence[Path],
+    sources: Sequence[Path | str],
     target: ExportFormat,
     out: Path,
     *,
@@ -45,7 +46,8 @@ def write_export(
     """Write the dialogues of runs' folders or files in a format; all of it, or nothing.
 
     Args:
-        sources: Folders of runs, or files of dialogues; read as often as needed, a dialogue at a time.
+        sources: Folders of runs or of shards, files of dialogues, or URLs of shards; read as often as needed, a
+            dialogue at a time.
         target: Name of the format.
         out: File to write; a folder when the dialogues are split, and for `hf`.
         shares: Fractions of the dialogues by split, which add up to 1; see `split_by_tool`.
@@ -88,8 +90,9 @@ def write_export(
     return ExportReport({name: out / file for name, file in names.items()}, parts, tally)
 
 
-def _check_paths(sources: Sequence[Path], out: Path) -> None:
-    files = [source / ACCEPTED if source.is_dir() else source for source in sources]
+def _check_paths(sources: Sequence[Path | str], out: Path) -> None:
+    paths = [Path(source) for source in sources if not is_url(source)]
+    files = [path / ACCEPTED if path.is_dir() else path for path in paths]
     if out.resolve() in {file.resolve() for file in files}:
         raise DatasetError(f"{out} is a file that is being read; name another one")
 
@@ -101,7 +104,7 @@ def _name_files(target: ExportFormat, parts: Sequence[str]) -> dict[str, str]:
     return {name: f"{name}.{'parquet' if FORMATS[target].schema else 'jsonl'}" for name in parts}
 
 
-def _read_accepted(sources: Sequence[Path], tally: Tally | None = None) -> Iterator[StoredDialogue]:
+def _read_accepted(sources: Sequence[Path | str], tally: Tally | None = None) -> Iterator[StoredDialogue]:
     for source in sources:
         for dialogue in open_dialogues(source):
             if dialogue.record is None or is_accepted(dialogue.record):
@@ -111,7 +114,7 @@ def _read_accepted(sources: Sequence[Path], tally: Tally | None = None) -> Itera
 
 
 def _take(
-    sources: Sequence[Path], repeated: Collection[int], limit: int | None, tally: Tally
+    sources: Sequence[Path | str], repeated: Collection[int], limit: int | None, tally: Tally
 ) -> Iterator[StoredDialogue]:
     """Yield the dialogues that are wanted, the same ones in every pass."""
 

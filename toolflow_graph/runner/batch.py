@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from pathlib import Path
 
 from toolflow_graph.errors import RunError
-from toolflow_graph.runner.engine import Drained, Engine, Finished
+from toolflow_graph.runner.engine import Drained, Engine, Finished, Place
 from toolflow_graph.runner.folder import RunFolder
 from toolflow_graph.runner.slots import Slots
 from toolflow_graph.types import DialogueRecord
@@ -21,7 +21,7 @@ _COMMIT_EVERY = 0.5
 class Batch:
     """Plays the slots of a run on an engine; `keep` is given every dialogue that finished, before it is yielded.
 
-    `begun` says in which file the checkpoints of a dialogue are that an earlier session has begun, `wanted` how many
+    `begun` says where the checkpoints of a dialogue are that an earlier session has begun, `wanted` how many
     dialogues are lacking, `folder` where those are that are kept.
     """
 
@@ -29,7 +29,7 @@ class Batch:
         self,
         engine: Engine,
         slots: Slots,
-        begun: Mapping[int, Path],
+        begun: Mapping[int, Place],
         keep: Callable[[Finished], None],
         *,
         wanted: int,

@@ -1,10 +1,10 @@
 """From settings to what a run consists of: stage, folder, manifest, account, slots and engine."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from toolflow_graph.catalog.sources import is_live
 from toolflow_graph.dataset import dialogue_id
@@ -14,22 +14,32 @@ from toolflow_graph.live.executions import name_executions
 from toolflow_graph.models.settings import ModelSettings, change_models
 from toolflow_graph.runner.checkpoints import drop_threads, find_last_step, list_threads
 from toolflow_graph.runner.damage import find_damage, find_damaged_threads, set_aside
-from toolflow_graph.runner.engine import Engine
+from toolflow_graph.runner.database import Database, drop_dialogues, list_begun, prepare_database
+from toolflow_graph.runner.engine import Engine, Place
 from toolflow_graph.runner.folder import RunFolder, blame_disk, find_checkpoints, name_checkpoints
 from toolflow_graph.runner.local import LocalEngine
 from toolflow_graph.runner.manifest import Manifest, fingerprint_catalog, fingerprint_settings, read_manifest
 from toolflow_graph.runner.processes import ProcessEngine
 from toolflow_graph.runner.slots import Slots
 from toolflow_graph.runner.spending import Spending
-from toolflow_graph.settings import RunSettings, assign_patterns
+from toolflow_graph.settings import RunSettings, assign_patterns, parse_settings
 from toolflow_graph.types import Pattern
 
-__all__ = ["Parts", "assign_kinds", "begin_run", "build_engine", "refuse_changes", "reopen_run", "settle_paths"]
+__all__ = [
+    "Parts",
+    "assign_kinds",
+    "begin_run",
+    "build_engine",
+    "find_database",
+    "refuse_changes",
+    "reopen_run",
+    "settle_paths",
+]
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What a run consists of; `begun` says in which file the checkpoints of unfinished dialogues are.
+    """What a run consists of; `begun` says where the checkpoints of unfinished dialogues are.
 
     `damages` tells, a line each, what was found damaged when the run was opened and is made anew.
     """
@@ -40,9 +50,14 @@ class Parts:
     slots: Slots
     folder: RunFolder | None = None
     spending: Spending | None = None
-    begun: Mapping[int, Path] = field(default_factory=dict)
+    begun: Mapping[int, Place] = field(default_factory=dict)
     damages: tuple[str, ...] = ()
     resumed: bool = False
+
+    @property
+    def database(self) -> Database | None:
+        """The database of the checkpoints, if they are made and not in files."""
+        return find_database(self.manifest) if self.folder is not None else None
 
 
 def begin_run(settings: RunSettings, out: Path | None) -> Parts:
@@ -52,10 +67,14 @@ def begin_run(settings: RunSettings, out: Path | None) -> Parts:
         stage = load_stage(settings)
         return Parts(settings, stage, Manifest.begin(settings, stage), slots, None, _open_spending(stage, None))
     settings = settle_paths(settings)
+    if settings.engine == "ray":
+        import toolflow_graph.runner.ray_engine  # noqa: F401, PLC0415 - says at once when the extra is not installed
     folder = RunFolder.create(out)
     try:
         stage = load_stage(settings)
         manifest = Manifest.begin(settings, stage)
+        if (database := find_database(manifest)) is not None:
+            prepare_database(database)
         with blame_disk(out):
             manifest.write(out)
             spending = _open_spending(stage, out)
@@ -66,7 +85,13 @@ def begin_run(settings: RunSettings, out: Path | None) -> Parts:
 
 
 def reopen_run(
-    out: Path, *, concurrency: int | None = None, workers: int | None = None, models: Mapping[str, Any] | None = None
+    out: Path,
+    *,
+    concurrency: int | None = None,
+    workers: int | None = None,
+    engine: Literal["local", "ray"] | None = None,
+    ray_address: str | None = None,
+    models: Mapping[str, Any] | None = None,
 ) -> Parts:
     """Open a run that was started before; finished dialogues are kept, the settings come from its manifest.
 
@@ -81,13 +106,12 @@ def reopen_run(
         manifest = manifest.model_copy(update={"settings": settings})
         stage = load_stage(settings)
         refuse_changes(out, manifest, stage)
-        changes = {"concurrency": concurrency, "workers": workers}
-        settings = settings.model_copy(update={name: value for name, value in changes.items() if value is not None})
+        settings = _change_engine(settings, concurrency, workers, engine, ray_address)
         with blame_disk(out):
             counts = folder.recover(settings.dialogues)
             spending = _open_spending(stage, out)
             damages = _set_damaged_aside(folder)
-            begun = _find_begun(folder, settings, damages) if counts.accepted < counts.planned else {}
+            begun = _find_begun(folder, manifest, settings, damages) if counts.accepted < counts.planned else {}
             manifest = manifest.model_copy(update={"counts": counts, "damages": (*manifest.damages, *damages)})
             if models or damages:
                 manifest.write(out)
@@ -105,11 +129,34 @@ def build_engine(parts: Parts) -> Engine:
     """Return what plays the dialogues of a run, as its settings have it."""
     settings, folder = parts.settings, parts.folder
     account = None if parts.spending is None else parts.spending.account
+    if settings.engine == "ray":
+        from toolflow_graph.runner.ray_engine import RayEngine  # noqa: PLC0415 - an extra
+
+        return RayEngine(settings, parts.stage, account, parts.database, None if folder is None else folder.path)
     if settings.workers > 1:
-        return ProcessEngine(settings, parts.stage, folder, account)
-    file = None if folder is None or settings.keeping == "none" else folder.path / name_checkpoints()
+        return ProcessEngine(settings, parts.stage, folder, account, parts.database)
+    place: Place | None = parts.database
+    if place is None and folder is not None and settings.keeping != "none":
+        place = folder.path / name_checkpoints()
     note = None if folder is None else folder.path / name_executions()
-    return LocalEngine(settings, parts.stage, file=file, note=note, account=account)
+    return LocalEngine(settings, parts.stage, place=place, note=note, account=account)
+
+
+def _change_engine(
+    settings: RunSettings,
+    concurrency: int | None,
+    workers: int | None,
+    engine: Literal["local", "ray"] | None,
+    ray_address: str | None,
+) -> RunSettings:
+    """Return the settings of this session, played by whom it wants; the address goes with the engine."""
+    changes: dict[str, Any] = {"concurrency": concurrency, "workers": workers, "engine": engine}
+    changes = {name: value for name, value in changes.items() if value is not None}
+    if engine is not None or ray_address is not None:
+        changes["ray_address"] = ray_address
+    if changes.get("engine", settings.engine) == "ray" and settings.checkpoint_url is None:
+        changes["checkpoints"] = "none"
+    return parse_settings({**settings.model_dump(exclude_unset=True), "cast": settings.cast, **changes})
 
 
 def assign_kinds(settings: RunSettings) -> list[tuple[Pattern, ...]]:
@@ -137,6 +184,14 @@ def refuse_changes(out: Path, manifest: Manifest, stage: Stage) -> None:
         )
 
 
+def find_database(manifest: Manifest) -> Database | None:
+    """Return the database that the run's settings name for its checkpoints."""
+    settings = manifest.settings
+    if settings.checkpoint_url is None or settings.keeping == "none":
+        return None
+    return Database(settings.checkpoint_url, manifest.run)
+
+
 def _set_damaged_aside(folder: RunFolder) -> list[str]:
     """Move files of checkpoints away that are no longer whole, and tell it: no dialogue can go on from them."""
     damages = []
@@ -150,8 +205,8 @@ def _set_damaged_aside(folder: RunFolder) -> list[str]:
     return damages
 
 
-def _find_begun(folder: RunFolder, settings: RunSettings, damages: list[str]) -> dict[int, Path]:
-    """Return in which file the checkpoints of unfinished dialogues are, whichever worker has begun them.
+def _find_begun(folder: RunFolder, manifest: Manifest, settings: RunSettings, damages: list[str]) -> dict[int, Place]:
+    """Return where the checkpoints of unfinished dialogues are, whichever worker has begun them.
 
     Where several have a thread, because one took it over from another that had died, the one that came farthest counts.
     What a journal should have forgotten is forgotten now, and so is what is damaged; that is added to `damages`.
@@ -159,9 +214,12 @@ def _find_begun(folder: RunFolder, settings: RunSettings, damages: list[str]) ->
     if settings.keeping == "none":
         return {}
     finished = {index for file in (folder.accepted, folder.rejected) for index in file}
+    if (database := find_database(manifest)) is not None:
+        return dict.fromkeys(_find_in_database(database, settings, finished), database)
     found: defaultdict[int, list[tuple[Path, str]]] = defaultdict(list)
     for path in find_checkpoints(folder.path):
-        done, begun = [], {}
+        done: list[str] = []
+        begun: dict[str, int] = {}
         for thread in list_threads(path):
             number = thread.rpartition("-")[2]
             index = int(number) if number.isdecimal() else -1
@@ -181,6 +239,14 @@ def _find_begun(folder: RunFolder, settings: RunSettings, damages: list[str]) ->
         index: places[0][0] if len(places) == 1 else max(places, key=lambda place: find_last_step(*place))[0]
         for index, places in found.items()
     }
+
+
+def _find_in_database(database: Database, settings: RunSettings, finished: Collection[int]) -> list[int]:
+    prepare_database(database)
+    begun = {int(dialogue.rpartition("-")[2]): dialogue for dialogue in list_begun(database)}
+    if settings.keeping == "journal":
+        drop_dialogues(database, [dialogue for index, dialogue in begun.items() if index in finished])
+    return [index for index in begun if index not in finished]
 
 
 def _open_spending(stage: Stage, out: Path | None) -> Spending | None:

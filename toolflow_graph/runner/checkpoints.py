@@ -25,7 +25,14 @@ from toolflow_graph.runner.seals import SealedSerializer, seal
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
 
-__all__ = ["GroupSaver", "copy_thread", "drop_threads", "find_last_step", "list_threads", "open_checkpoints"]
+__all__ = [
+    "GroupSaver",
+    "copy_thread",
+    "drop_threads",
+    "find_last_step",
+    "list_threads",
+    "open_checkpoints",
+]
 
 _PUT = (
     "INSERT OR REPLACE INTO checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, "

@@ -7,9 +7,13 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from toolflow_graph.dataset import encode_record, is_accepted
+from toolflow_graph.runner.database import Database
 from toolflow_graph.types import DialogueRecord, Pattern
 
-__all__ = ["Drained", "Engine", "Finished"]
+__all__ = ["Drained", "Engine", "Finished", "Place"]
+
+Place = Path | Database
+"""Where checkpoints are: in a file of the process that made them, or in a database that all share."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +57,8 @@ class Engine(Protocol):
         """Let go of everything."""
         ...
 
-    async def play(self, index: int, patterns: Sequence[Pattern], source: Path | None = None) -> Finished:
-        """Play one dialogue; `source` is the file that holds its checkpoints, if it was begun before.
+    async def play(self, index: int, patterns: Sequence[Pattern], source: Place | None = None) -> Finished:
+        """Play one dialogue; `source` says where its checkpoints are, if it was begun before.
 
         What breaks inside the dialogue is a finding in its record. What is the fault of the place is raised, and ends
         the run; `Drained` when `stop` came first.

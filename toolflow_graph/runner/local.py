@@ -1,11 +1,11 @@
-"""The engine of one process: dialogues in one event loop, with checkpoints in one file."""
+"""The engine of one process: dialogues in one event loop, with checkpoints in one place."""
 
 import logging
 from collections.abc import Iterable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
@@ -16,10 +16,14 @@ from toolflow_graph.dialogue.stage import Stage
 from toolflow_graph.live.executions import Executions, note_executions_in, open_executions
 from toolflow_graph.models.ledger import Account, charge_to
 from toolflow_graph.runner.checkpoints import GroupSaver, open_checkpoints
-from toolflow_graph.runner.engine import Drained, Finished
+from toolflow_graph.runner.database import Database
+from toolflow_graph.runner.engine import Drained, Finished, Place
 from toolflow_graph.runner.play import Player, UnreadableState
 from toolflow_graph.settings import RunSettings
 from toolflow_graph.types import Pattern
+
+if TYPE_CHECKING:
+    from toolflow_graph.runner.shared_checkpoints import SharedSaver
 
 __all__ = ["LocalEngine"]
 
@@ -27,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 class LocalEngine:
-    """Plays in this process; checkpoints go into `file`, requests to models are charged to `account`.
+    """Plays in this process; checkpoints go to `place`, requests to models are charged to `account`.
 
     What is called for real is noted in `note`.
     """
@@ -37,17 +41,17 @@ class LocalEngine:
         settings: RunSettings,
         stage: Stage,
         *,
-        file: Path | None = None,
+        place: Place | None = None,
         note: Path | None = None,
         account: Account | None = None,
     ) -> None:
         self._settings = settings
         self._stage = stage
-        self._file = file
+        self._place = place
         self._note = None if stage.live is None else note
         self._executions: Executions | None = None
         self._account = account
-        self._saver: GroupSaver | None = None
+        self._saver: GroupSaver | SharedSaver | None = None
         self._player: Player | None = None
         self._open = AsyncExitStack()
         self._controls: set[RunControl] = set()
@@ -63,8 +67,8 @@ class LocalEngine:
             if self._stage.live is not None:
                 await stack.enter_async_context(self._stage.live)
             self._executions = stack.enter_context(open_executions(self._note))
-            if self._file is not None:
-                self._saver = await stack.enter_async_context(open_checkpoints(self._file))
+            if self._place is not None:
+                self._saver = await stack.enter_async_context(_open_saver(self._place))
             machine = build_graph().compile(checkpointer=self._saver)
             settings = self._settings.dialogue(self._settings.patterns)
             self._player = Player(machine, settings, self._stage, saved=self._saver is not None)
@@ -76,30 +80,30 @@ class LocalEngine:
     ) -> None:
         await self._open.__aexit__(kind, exc, trace)
 
-    async def play(self, index: int, patterns: Sequence[Pattern], source: Path | None = None) -> Finished:
+    async def play(self, index: int, patterns: Sequence[Pattern], source: Place | None = None) -> Finished:
         """Play one dialogue, on from its last checkpoint where it has one."""
         assert self._player is not None  # noqa: S101 - whoever plays has entered
         charge_to(self._account)
         note_executions_in(self._executions)
-        if self._executions is not None and source != self._file:
+        if self._executions is not None and source != self._place:
             self._executions.look_beside()
-        thread = dialogue_id(self._settings.seed, index)
+        thread = self._name_thread(index)
         control = RunControl()
         self._controls.add(control)
         try:
             if self._stopped:
                 raise Drained
             if self._saver is not None and source is not None:
-                if source == self._file:
-                    self._saver.admit(thread)
-                else:
+                if isinstance(self._saver, GroupSaver) and isinstance(source, Path) and source != self._place:
                     await self._saver.adopt(thread, source)
+                else:
+                    self._saver.admit(thread)
             try:
-                record = await self._player.play(index, patterns, control, resumed=source is not None)
+                record = await self._player.play(index, patterns, control, thread=thread, resumed=source is not None)
             except UnreadableState as exc:
                 _log.warning("toolflow: the checkpoints of %s cannot be read (%s); it begins anew", thread, exc)
                 await self.forget([index])
-                record = await self._player.play(index, patterns, control)
+                record = await self._player.play(index, patterns, control, thread=thread)
             return Finished.of(record)
         except GraphDrained as exc:
             raise Drained from exc
@@ -117,4 +121,16 @@ class LocalEngine:
     async def forget(self, indices: Iterable[int]) -> None:
         """Delete the threads of these dialogues."""
         if self._saver is not None:
-            await self._saver.forget(dialogue_id(self._settings.seed, index) for index in indices)
+            await self._saver.forget(self._name_thread(index) for index in indices)
+
+    def _name_thread(self, index: int) -> str:
+        dialogue = dialogue_id(self._settings.seed, index)
+        return self._place.name_thread(dialogue) if isinstance(self._place, Database) else dialogue
+
+
+def _open_saver(place: Place) -> "AbstractAsyncContextManager[GroupSaver | SharedSaver]":
+    if isinstance(place, Path):
+        return open_checkpoints(place)
+    from toolflow_graph.runner.shared_checkpoints import open_shared_checkpoints  # noqa: PLC0415 - an extra
+
+    return open_shared_checkpoints(place)

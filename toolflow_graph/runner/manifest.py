@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
+from uuid import uuid4
 
 from pydantic import Field, ValidationError
 
@@ -26,12 +27,26 @@ _PACKAGES = (
     "toolflow-graph",
     "langgraph",
     "langgraph-checkpoint-sqlite",
+    "langgraph-checkpoint-postgres",
     "langchain-core",
     "sentence-transformers",
     "faiss-cpu",
     "faker",
     "pydantic",
 )
+
+
+_OF_THE_RUN = (
+    "workers",
+    "concurrency",
+    "checkpoints",
+    "checkpoint_url",
+    "engine",
+    "ray_address",
+    "max_attempts",
+    "max_rejected",
+)
+"""Settings on which no dialogue depends."""
 
 
 class Counts(Record):
@@ -80,10 +95,12 @@ class Manifest(Record):
 
     `edges` says which edges of the Tool Graph were walked, `seconds` adds up the time of all sessions that came to an
     orderly end, and `settings_sha256` shows whether the settings were changed by hand. `costs` are what models cost,
-    null where none play. `damages` tells, a line each, what was found damaged when the run was resumed.
+    null where none play. `damages` tells, a line each, what was found damaged when the run was resumed. `run` is an id
+    that no other run has: its checkpoints in a shared database are named after it.
     """
 
     format: Literal[1] = 1
+    run: str = ""
     status: Literal["running", "interrupted", "complete"]
     started: str
     finished: str | None = None
@@ -105,6 +122,7 @@ class Manifest(Record):
     def begin(cls, settings: RunSettings, stage: Stage) -> "Manifest":
         """Return the manifest of a run that has made nothing yet."""
         return cls(
+            run=uuid4().hex,
             status="running",
             started=now(),
             seed=settings.seed,
@@ -152,7 +170,7 @@ def fingerprint_settings(settings: RunSettings) -> str:
         settings.model_dump(
             mode="json",
             exclude={
-                **dict.fromkeys(("workers", "concurrency", "checkpoints", "max_attempts", "max_rejected"), True),
+                **dict.fromkeys(_OF_THE_RUN, True),
                 "models": set(CHANGEABLE),
             },
         )

@@ -44,15 +44,23 @@ class Player:
     saved: bool
 
     async def play(
-        self, index: int, patterns: Sequence[Pattern], control: RunControl, *, resumed: bool = False
+        self,
+        index: int,
+        patterns: Sequence[Pattern],
+        control: RunControl,
+        *,
+        thread: str | None = None,
+        resumed: bool = False,
     ) -> DialogueRecord:
         """Return the finished dialogue; what breaks inside it becomes a finding of the check "crash".
+
+        The thread is named after the dialogue, unless another name is given.
 
         Raises `GraphDrained` when the control stopped it, `UnreadableState` when its checkpoints make no state, and
         whatever is the fault of the place and not of the dialogue: other `ToolflowError`s, `OSError`, `sqlite3.Error`.
         """
         config: RunnableConfig = {
-            "configurable": {"thread_id": dialogue_id(self.settings.seed, index)},
+            "configurable": {"thread_id": thread or dialogue_id(self.settings.seed, index)},
             "recursion_limit": step_limit(self.settings),
         }
         given: DialogueInput | None = {"index": index, "patterns": list(patterns)}

@@ -21,9 +21,10 @@ from toolflow_graph.errors import RunError, SettingsError
 from toolflow_graph.models.answers import Usage
 from toolflow_graph.models.ledger import Account, Ledger, charge_to
 from toolflow_graph.models.prices import load_prices
-from toolflow_graph.runner.build import refuse_changes
+from toolflow_graph.runner.build import find_database, refuse_changes
 from toolflow_graph.runner.checkpoints import GroupSaver, copy_thread, find_last_step, open_checkpoints
 from toolflow_graph.runner.damage import find_damaged_threads
+from toolflow_graph.runner.database import require_postgres
 from toolflow_graph.runner.folder import blame_disk, find_checkpoints
 from toolflow_graph.runner.manifest import read_manifest
 from toolflow_graph.runner.play import Machine, Player
@@ -170,8 +171,14 @@ async def open_replay(folder: Path, dialogue: str) -> AsyncIterator[Replay]:
     with tempfile.TemporaryDirectory(prefix="toolflow-") as place:
         copy = Path(place) / "checkpoints.sqlite"
         async with open_checkpoints(copy) as saver:
-            with blame_disk(folder):
-                found = _copy(folder, thread, copy)
+            if (database := find_database(manifest)) is not None:
+                require_postgres()
+                from toolflow_graph.runner.shared_checkpoints import copy_dialogue  # noqa: PLC0415 - an extra
+
+                found = await copy_dialogue(database, thread, saver)
+            else:
+                with blame_disk(folder):
+                    found = _copy(folder, thread, copy)
             if not found:
                 raise RunError(_miss(folder, thread, settings))
             stage = load_stage(settings)

@@ -14,6 +14,7 @@ from toolflow_graph.models.ledger import Account, charge_to
 from toolflow_graph.runner.batch import Batch, Journal
 from toolflow_graph.runner.build import Parts, begin_run, build_engine, reopen_run
 from toolflow_graph.runner.costs import Costs, sum_costs
+from toolflow_graph.runner.database import drop_run
 from toolflow_graph.runner.engine import Engine, Finished
 from toolflow_graph.runner.folder import RunFolder, blame_disk
 from toolflow_graph.runner.manifest import Counts, now
@@ -76,6 +77,8 @@ class Run:
         *,
         concurrency: int | None = None,
         workers: int | None = None,
+        engine: Literal["local", "ray"] | None = None,
+        ray_address: str | None = None,
         models: Mapping[str, Any] | None = None,
     ) -> Self:
         """Open a run that was started before; finished dialogues are kept, the settings come from its manifest.
@@ -84,7 +87,16 @@ class Run:
         hold from now on. Raises `SettingsError` for other ones, and `RunError` when the folder is no run, its catalog
         or settings were changed, or it is in use.
         """
-        return cls(reopen_run(out, concurrency=concurrency, workers=workers, models=models))
+        return cls(
+            reopen_run(
+                out,
+                concurrency=concurrency,
+                workers=workers,
+                engine=engine,
+                ray_address=ray_address,
+                models=models,
+            )
+        )
 
     @property
     def account(self) -> Account | None:
@@ -117,6 +129,9 @@ class Run:
         if self._spending is not None:
             self._spending.close()
         if self._has_never_begun():
+            if self._parts.database is not None:
+                with suppress(RunError):
+                    drop_run(self._parts.database)
             self.folder.discard()
         else:
             if self.manifest.status != "complete":
@@ -253,6 +268,8 @@ class Run:
             self._note("complete")
             if self.settings.keeping == "journal":
                 self.folder.drop_checkpoints()
+                if self._parts.database is not None:
+                    drop_run(self._parts.database)
 
     def _note(self, status: Literal["interrupted", "complete"]) -> None:
         assert self.folder is not None  # noqa: S101 - both callers have looked

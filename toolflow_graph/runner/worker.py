@@ -8,12 +8,13 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from toolflow_graph.dialogue.stage import Stage, load_stage
 from toolflow_graph.errors import RunError
@@ -21,7 +22,7 @@ from toolflow_graph.models.ledger import Account, Ledger
 from toolflow_graph.models.prices import load_prices
 from toolflow_graph.models.probe import Capabilities
 from toolflow_graph.models.settings import ModelSettings
-from toolflow_graph.runner.engine import Drained
+from toolflow_graph.runner.engine import Drained, Place
 from toolflow_graph.runner.frames import make_frame, make_portable, read_frame
 from toolflow_graph.runner.local import LocalEngine
 from toolflow_graph.runner.manifest import fingerprint_catalog
@@ -29,7 +30,9 @@ from toolflow_graph.runner.play import is_starved
 from toolflow_graph.settings import RunSettings
 from toolflow_graph.types import Pattern
 
-__all__ = ["Assignment", "main"]
+__all__ = ["Assignment", "LineToRun", "main", "serve"]
+
+_Hear = Callable[[], Awaitable[tuple[Any, ...] | None]]
 
 _OUT_OF_MEMORY = 137
 """Exit code, as shells have it of a process that the system has killed."""
@@ -40,25 +43,24 @@ class Assignment:
     """What a worker is started with: settings with its share of the pace, and what must be the same as in the run."""
 
     settings: RunSettings
-    file: Path | None
+    place: Place | None
     note: Path | None
     catalog_sha256: str
     prompts_sha256: str
     known: Mapping[str, Capabilities]
 
 
-class _Line:
+class LineToRun:
     """The way to the run: messages go out in order, questions are answered."""
 
-    def __init__(self, out: BinaryIO) -> None:
-        self._out = out
+    def __init__(self, send: Callable[[tuple[Any, ...]], None]) -> None:
+        self._send = send
         self._numbers = count()
         self._asked: dict[int, asyncio.Future[None]] = {}
 
     def tell(self, *message: Any) -> None:
-        """Send a message; it is in the pipe when this returns."""
-        self._out.write(make_frame(message))
-        self._out.flush()
+        """Send a message; it is on its way when this returns."""
+        self._send(message)
 
     async def ask(self, *question: Any) -> int:
         """Ask for something and wait until it is granted; returns its number, raises what the run raised."""
@@ -86,7 +88,7 @@ class _Line:
 class _RemoteAccount(Account):
     """An account whose budget is kept by the run: nothing is asked of a model before it was allowed there."""
 
-    def __init__(self, settings: ModelSettings, line: _Line) -> None:
+    def __init__(self, settings: ModelSettings, line: LineToRun) -> None:
         super().__init__(
             settings, Ledger(load_prices(settings.prices), keep=lambda expense: line.tell("expense", expense))
         )
@@ -112,18 +114,18 @@ def _load(given: Assignment) -> Stage:
     return stage
 
 
-async def _serve(line: _Line, reader: asyncio.StreamReader) -> None:
-    """Do what the run says until it says no more."""
-    opening = await read_frame(reader)
+async def serve(line: LineToRun, hear: _Hear) -> None:
+    """Do what the run says until it says no more; `hear` waits for its next message."""
+    opening = await hear()
     if opening is None:
         return
     (given,) = opening
     stage = await asyncio.to_thread(_load, given)
     account = None if stage.client is None else _RemoteAccount(given.settings.models, line)
     playing: set[asyncio.Task[None]] = set()
-    async with LocalEngine(given.settings, stage, file=given.file, note=given.note, account=account) as engine:
+    async with LocalEngine(given.settings, stage, place=given.place, note=given.note, account=account) as engine:
         line.tell("ready")
-        while (message := await read_frame(reader)) is not None:
+        while (message := await hear()) is not None:
             match message:
                 case ("play", index, patterns, source):
                     task = asyncio.create_task(_play(line, engine, index, patterns, source))
@@ -141,7 +143,9 @@ async def _serve(line: _Line, reader: asyncio.StreamReader) -> None:
             os._exit(1)
 
 
-async def _play(line: _Line, engine: LocalEngine, index: int, patterns: Sequence[Pattern], source: Path | None) -> None:
+async def _play(
+    line: LineToRun, engine: LocalEngine, index: int, patterns: Sequence[Pattern], source: Place | None
+) -> None:
     try:
         finished = await engine.play(index, patterns, source)
     except Drained:
@@ -153,12 +157,12 @@ async def _play(line: _Line, engine: LocalEngine, index: int, patterns: Sequence
         line.tell("finished", index, finished)
 
 
-async def _work(line: _Line) -> None:
+async def _work(line: LineToRun) -> None:
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     try:
-        await _serve(line, reader)
+        await serve(line, partial(read_frame, reader))
     except Exception as exc:  # noqa: BLE001 - raised again in the run
         _die_starved(exc)
         line.tell("failed", None, make_portable(exc))
@@ -175,8 +179,13 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the run's to answer
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
+
+    def send(message: tuple[Any, ...]) -> None:
+        out.write(make_frame(message))
+        out.flush()
+
     try:
-        asyncio.run(_work(_Line(out)))
+        asyncio.run(_work(LineToRun(send)))
     except BrokenPipeError:  # the run is gone
         os._exit(1)
     except Exception as exc:

@@ -1,0 +1,144 @@
+"""A published data set: a folder of shards, here or in an object store, and an index that says which of them count.
+
+Whatever fsspec knows is a place for it: a path, s3://bucket/folder, gs://…, memory://… in tests. A shard gets its name
+when it is complete, and counts when the index names it; the index is replaced after every shard.
+
+    index.json                             what is there: names, numbers of dialogues, hashes
+    dialogues-00000-of-00020.jsonl, …      lines as in a run's `dialogues.jsonl`
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import fsspec
+from pydantic import ValidationError
+
+from toolflow_graph.errors import DatasetError
+from toolflow_graph.types import Record
+
+__all__ = ["INDEX", "Shard", "ShardFolder", "ShardIndex", "is_url"]
+
+INDEX = "index.json"
+
+
+class Shard(Record):
+    """A file of an index; `sha256` is that of its bytes."""
+
+    name: str
+    dialogues: int
+    bytes: int
+    sha256: str
+
+
+class ShardIndex(Record):
+    """What `index.json` holds; `run` is the id of the run, and `complete` says that all of it is there."""
+
+    format: Literal[1] = 1
+    run: str
+    settings_sha256: str
+    dialogues: int
+    shard_size: int
+    complete: bool = False
+    shards: tuple[Shard, ...] = ()
+
+
+def is_url(place: object) -> bool:
+    """Say whether a place is an address for fsspec and not a path."""
+    return isinstance(place, str) and "://" in place
+
+
+class ShardFolder:
+    """A folder that fsspec opens; `place` is how it was named."""
+
+    def __init__(self, place: str | Path) -> None:
+        self.place = str(place)
+        with _blame(self.place):
+            if is_url(place):
+                fs, root = fsspec.core.url_to_fs(self.place)
+            else:
+                fs, root = fsspec.filesystem("file"), Path(place).absolute()
+        self._fs: Any = fs
+        self._root = str(root).rstrip("/")
+
+    def read_index(self) -> ShardIndex | None:
+        """Return the index, None where there is none; raises `DatasetError` when it cannot be read."""
+        with _blame(self.place):
+            try:
+                content = self._fs.cat_file(f"{self._root}/{INDEX}")
+            except FileNotFoundError:
+                return None
+        try:
+            return ShardIndex.model_validate_json(content)
+        except ValidationError as exc:
+            raise DatasetError(f"{self.place}/{INDEX}: not an index of shards: {exc.errors()[0]['msg']}") from exc
+
+    def write(self, name: str, chunks: Iterable[bytes]) -> None:
+        """Write a file, which gets its name when it is complete."""
+        path, temporary = f"{self._root}/{name}", f"{self._root}/.{name}.tmp"
+        with _blame(self.place):
+            self._fs.makedirs(self._root, exist_ok=True)
+            with self._fs.open(temporary, "wb") as file:
+                for chunk in chunks:
+                    file.write(chunk)
+                file.flush()
+                if "file" in self._protocols:
+                    os.fsync(file.fileno())
+            self._fs.mv(temporary, path)
+
+    def write_index(self, index: ShardIndex) -> None:
+        """Replace the index."""
+        self.write(INDEX, [index.model_dump_json(indent=2).encode() + b"\n"])
+
+    def read(self, *, partial: bool = False) -> Iterator[tuple[str, int, bytes]]:
+        """Yield shard, number and bytes of each line, in order.
+
+        Raises `DatasetError` when there is no index, shards are still to come (unless `partial`), or the bytes of one
+        are not those that were published.
+        """
+        index = self.read_index()
+        if index is None:
+            raise DatasetError(f"{self.place}: no published data set: it has no {INDEX}")
+        if not index.complete and not partial:
+            there = sum(shard.dialogues for shard in index.shards)
+            raise DatasetError(
+                f"{self.place}: only {there:,} of {index.dialogues:,} dialogues are published; finish it with "
+                "toolflow publish"
+            )
+        for shard in index.shards:
+            yield from self._read_shard(shard)
+
+    def _read_shard(self, shard: Shard) -> Iterator[tuple[str, int, bytes]]:
+        where = f"{self.place.rstrip('/')}/{shard.name}"
+        if "/" in shard.name:
+            raise DatasetError(f"{self.place}/{INDEX}: {shard.name!r} is no name of a shard")
+        digest = hashlib.sha256()
+        with _blame(where), self._fs.open(f"{self._root}/{shard.name}", "rb") as file:
+            for number, raw in enumerate(file, 1):
+                digest.update(raw)
+                yield where, number, raw
+        if digest.hexdigest() != shard.sha256:
+            raise DatasetError(f"{where}: not what was published; publish the run again in another folder")
+
+    @property
+    def _protocols(self) -> tuple[str, ...]:
+        protocol = self._fs.protocol
+        return (protocol,) if isinstance(protocol, str) else tuple(protocol)
+
+
+@contextmanager
+def _blame(place: str) -> Iterator[None]:
+    """Turn what a store refuses into one `DatasetError`."""
+    try:
+        yield
+    except DatasetError:
+        raise
+    except ImportError as exc:
+        raise DatasetError(f"{place}: {exc}") from exc
+    except FileNotFoundError as exc:
+        raise DatasetError(f"{place}: not found") from exc
+    except (OSError, ValueError) as exc:
+        raise DatasetError(f"{place}: {exc}") from exc
