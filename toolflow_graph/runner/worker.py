@@ -159,6 +159,7 @@ async def _play(
 
 async def _work(line: LineToRun) -> None:
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_answer_loop)  # a pipe that cannot be read for want of memory would be read for ever
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     try:
@@ -166,6 +167,13 @@ async def _work(line: LineToRun) -> None:
     except Exception as exc:  # noqa: BLE001 - raised again in the run
         _die_starved(exc)
         line.tell("failed", None, make_portable(exc))
+
+
+def _answer_loop(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    exc = context.get("exception")
+    if exc is not None:
+        _die_starved(exc)
+    loop.default_exception_handler(context)
 
 
 def _die_starved(exc: BaseException) -> None:
