@@ -84,7 +84,7 @@ def test_notebook_reads_as_an_essay(path):
     assert notebook.cells[0].source.startswith("# ")
     prose = sum(cell.cell_type == "markdown" for cell in notebook.cells)
     assert prose >= 0.4 * len(notebook.cells)
-    long = [line for cell in code_cells(notebook) for line in cell.source.splitlines() if len(line) > 96]
+    long = [line for cell in code_cells(notebook) for line in cell.source.splitlines() if len(line) > 100]
     assert long == []
 
 
