@@ -174,10 +174,11 @@ def test_what_a_database_refuses_is_said_in_a_line_without_the_password(tmp_path
     with pytest.raises(RunError, match="password authentication failed") as caught:
         Run.start(RunSettings(**settings, checkpoint_url=url), tmp_path / "wrong")
     assert "guessed-secret" not in "".join(traceback.format_exception(caught.value))
-    monkeypatch.setenv("TOOLFLOW_TEST_PASSWORD", "postgresql://u:guessed-secret@[::1:x/y")
-    with pytest.raises(RunError, match="checkpoints in") as caught:
-        Run.start(RunSettings(**settings, checkpoint_url="$TOOLFLOW_TEST_PASSWORD"), tmp_path / "odd")
-    assert "guessed-secret" not in "".join(traceback.format_exception(caught.value))
+    for odd in ("u:guessed-secret@[::1:x/y", "u:guessed-secret%zz@host/y", "host/y?password=guessed-secret%zz"):
+        monkeypatch.setenv("TOOLFLOW_TEST_PASSWORD", f"postgresql://{odd}")
+        with pytest.raises(RunError, match="checkpoints in") as caught:
+            Run.start(RunSettings(**settings, checkpoint_url="$TOOLFLOW_TEST_PASSWORD"), tmp_path / "odd")
+        assert "guessed-secret" not in "".join(traceback.format_exception(caught.value))
     monkeypatch.delenv("TOOLFLOW_TEST_PASSWORD")
     with pytest.raises(RunError, match="the environment has no TOOLFLOW_TEST_PASSWORD"):
         Run.start(RunSettings(**settings, checkpoint_url=url), tmp_path / "unset")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import parse_qsl, quote, unquote
 
 from toolflow_graph.errors import RunError
 
@@ -59,13 +60,13 @@ class Database:
 
 
 def read_address(address: str) -> tuple[str, tuple[tuple[str, str], ...]]:
-    """Return the address with what the environment holds in place of `$NAME`, and each value with its `$NAME`.
+    """Return the address with what the environment holds in place of `$NAME`, and what must not be shown of it.
+
+    Each secret comes with what is shown in its place: its `$NAME`, or stars for the password in a whole address.
 
     A password may hold any character: where a variable is only a part of the address, its value is percent-encoded.
     Raises `RunError` for a variable that is not set.
     """
-    from urllib.parse import quote  # noqa: PLC0415
-
     secrets: dict[str, str] = {}
     whole = _VARIABLE.fullmatch(address) is not None
 
@@ -81,7 +82,17 @@ def read_address(address: str) -> tuple[str, tuple[tuple[str, str], ...]]:
     filled = _VARIABLE.sub(read, address)
     if not filled.startswith(("postgresql://", "postgres://")):
         raise RunError(f"{address!r} is no address of a database; it begins with postgresql://")
+    for password in _find_passwords(filled):  # the driver may complain about a part of the address
+        for shown in (password, unquote(password)):
+            secrets.setdefault(shown, "***")
     return filled, tuple(sorted(secrets.items(), key=lambda item: -len(item[0])))
+
+
+def _find_passwords(address: str) -> Iterator[str]:
+    before, at, _ = address.partition("://")[2].rpartition("@")
+    written = [before.partition(":")[2]] if at else []
+    written += [value for name, value in parse_qsl(address.partition("?")[2]) if "password" in name.lower()]
+    yield from filter(None, written)
 
 
 @contextmanager

@@ -131,7 +131,7 @@ class WorkerEngine:
         self._settings = settings
         self._stage = stage
         self._account = account
-        self._where_kept = where
+        self._folder_path = where
         self._catalog_sha256 = fingerprint_catalog(stage.catalog)
         self._workers = [
             Worker(number, share, *places(number), share.lanes)
@@ -342,7 +342,7 @@ class WorkerEngine:
         return Finished.of(record_of(state, settings, self._stage))
 
     def _mourn(self, end: str) -> str:
-        kept = "" if self._where_kept is None else f"; all finished dialogues are kept: --resume {self._where_kept}"
+        kept = "" if self._folder_path is None else f"; all finished dialogues are kept: --resume {self._folder_path}"
         return (
             f"workers died {self._fruitless} times without finishing a dialogue, the last time {end}; look "
             f"at the machine's memory, or play with fewer --workers or a lower --concurrency{kept}"
