@@ -28,7 +28,7 @@ def test_package_exports():
         "generate",
         "load_catalog",
         "load_encoder",
-        "read_dialogues",
+        "open_dialogues",
     ]
     assert dir(toolflow_graph) == toolflow_graph.__all__
     for name in toolflow_graph.__all__:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from toolflow_graph.catalog import load_catalog
-    from toolflow_graph.dataset import read_dialogues
+    from toolflow_graph.dataset import open_dialogues
     from toolflow_graph.encoder import load_encoder
     from toolflow_graph.errors import ToolflowError
     from toolflow_graph.runner import agenerate, generate
@@ -32,7 +32,7 @@ __all__ = [
     "generate",
     "load_catalog",
     "load_encoder",
-    "read_dialogues",
+    "open_dialogues",
 ]
 
 _HOMES = {
@@ -46,7 +46,7 @@ _HOMES = {
     "generate": "runner",
     "load_catalog": "catalog",
     "load_encoder": "encoder",
-    "read_dialogues": "dataset",
+    "open_dialogues": "dataset",
 }
 
 
