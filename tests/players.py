@@ -176,6 +176,7 @@ class Players:
             tools=self.stage.tools,
             offered=rehearsal.offered,
             domains=brief.domains,
+            find_tools=self.stage.find_tools,
         )
         while (spoken := self._rehearse_user(rehearsal, scene)) is not None:
             scene = self._rehearse_answer(rehearsal, spoken)

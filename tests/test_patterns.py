@@ -233,7 +233,8 @@ def nothing_undeclared(played):
         if "search_tools" not in patterns and any(name == SEARCH for _, _, name, _ in played.calls(segment)):
             yield f"request {number} {request.patterns} searches for tools"
         names = [name for _, _, name, _ in played.calls(segment)]
-        if not patterns & {"parallel", "tool_error", "correction"} and len(set(names)) < len(names):
+        once = [name for name in names if name != SEARCH]  # a search that was too vague is made again
+        if not patterns & {"parallel", "tool_error", "correction"} and len(set(once)) < len(once):
             yield f"request {number} {request.patterns} calls twice: {names}"
         turns = [p for p, _ in played.said("user", segment)]
         calls = [p for p, _, _, _ in played.calls(segment)]
@@ -412,7 +413,7 @@ def tools_are_found_before_they_are_called(played):
         names = [name for _, _, name, _ in played.calls(played.segment(number))]
         if SEARCH not in names or SEARCH not in played.offered:
             yield f"request {number} searches for nothing"
-        later = set(names[names.index(SEARCH) + 1 :]) if SEARCH in names else set()
+        later = set(names[names.index(SEARCH) + 1 :]) - {SEARCH} if SEARCH in names else set()
         if not later & found or later & played.offered:
             yield f"request {number} calls {later}; offered were {played.offered}"
 

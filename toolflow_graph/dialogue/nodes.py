@@ -1,5 +1,6 @@
 """The nodes of the state machine: each asks one agent, and writes down what it did."""
 
+import asyncio
 import json
 import random
 from collections.abc import Collection
@@ -42,7 +43,10 @@ async def sampler(state: DialogueState, runtime: Context) -> JSON:
     if settings.with_plan:
         patterns = state.get("patterns") or list(settings.patterns) or list(draw_patterns(settings, index))
     known = {"index": index, "method": settings.method}
-    found = find_brief(settings, stage, index, patterns, _DRAWS)
+    if "search_tools" in patterns:  # what is tried asks the encoder and its cache, which would hold up other dialogues
+        found = await asyncio.to_thread(find_brief, settings, stage, index, patterns, _DRAWS)
+    else:
+        found = find_brief(settings, stage, index, patterns, _DRAWS)
     if found is None:
         kind = f"the patterns {', '.join(patterns)} in" if patterns else "without a plan"
         wanted = f"{kind} {settings.min_requests} requests or more"
