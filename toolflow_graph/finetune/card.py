@@ -3,13 +3,10 @@
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from toolflow_graph.dataset import StoredDialogue
 from toolflow_graph.finetune.settings import FinetuneSettings
-
-if TYPE_CHECKING:
-    from toolflow_graph.finetune.train import FinetuneReport
+from toolflow_graph.finetune.trainer import FinetuneReport
 
 __all__ = ["write_card"]
 
@@ -20,7 +17,7 @@ def write_card(
     sources: Sequence[Path],
     dialogues: Sequence[StoredDialogue],
     settings: FinetuneSettings,
-    report: "FinetuneReport",
+    report: FinetuneReport,
 ) -> None:
     """Write `README.md` beside the model, as the Hugging Face Hub shows it."""
     records = [dialogue.record for dialogue in dialogues if dialogue.record]

@@ -15,7 +15,7 @@ from toolflow_graph.errors import ChatFormatError, DatasetError
 from toolflow_graph.export import export_dialogues
 from toolflow_graph.finetune.base import Base
 from toolflow_graph.finetune.settings import FinetuneSettings
-from toolflow_graph.finetune.train import CHECKPOINTS, FinetuneReport, OnStep, make_adapter, save_model, watch
+from toolflow_graph.finetune.trainer import CHECKPOINTS, FinetuneReport, OnStep, make_adapter, save_model, watch
 from toolflow_graph.types import JSON
 
 __all__ = ["train_on_preferences"]
