@@ -34,6 +34,9 @@ __all__ = ["Assignment", "LineToRun", "main", "serve"]
 
 _Hear = Callable[[], Awaitable[tuple[Any, ...] | None]]
 
+_ORPHANED = 1
+"""Exit code of a worker whose run is gone."""
+
 _OUT_OF_MEMORY = 137
 """Exit code, as shells have it of a process that the system has killed."""
 
@@ -140,7 +143,7 @@ async def serve(line: LineToRun, hear: _Hear) -> None:
                 case _:
                     break
         if message is None:  # the run is gone, and another process may go on with it at any moment
-            os._exit(1)
+            os._exit(_ORPHANED)
 
 
 async def _play(
@@ -189,13 +192,14 @@ def main() -> None:
     os.dup2(2, 1)
 
     def send(message: tuple[Any, ...]) -> None:
-        out.write(make_frame(message))
-        out.flush()
+        try:
+            out.write(make_frame(message))
+            out.flush()
+        except BrokenPipeError:  # the run is gone, as in `serve`; dialogues in flight need not hear of it
+            os._exit(_ORPHANED)
 
     try:
         asyncio.run(_work(LineToRun(send)))
-    except BrokenPipeError:  # the run is gone
-        os._exit(1)
     except Exception as exc:
         _die_starved(exc)
         raise
