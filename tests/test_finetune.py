@@ -10,6 +10,7 @@ from toolflow_graph.bfcl import Checker, LocalAnswerer, load_cases, play_cases
 from toolflow_graph.dataset import open_dialogues, read_dialogues
 from toolflow_graph.errors import DatasetError, SettingsError
 from toolflow_graph.finetune import encode_dialogues, finetune, load_base, parse_finetune_settings
+from toolflow_graph.finetune.examples import drop_examples
 
 pytestmark = pytest.mark.slow
 
@@ -135,3 +136,37 @@ def test_the_model_answers_the_benchmark(base):
         results = list(play_cases(load_cases(["simple_python", "irrelevance"], limit=3), answerer, checker))
     assert len(results) == 6
     assert not any(result.valid for result in results if result.category == "simple_python")
+
+
+def test_example_values_are_left_out_of_schemas_and_nothing_else():
+    properties = {"examples": {"type": "string", "examples": ["x"]}, "kind": {"enum": ["examples"], "example": "y"}}
+    nested = {"type": "array", "items": {"anyOf": [{"type": "integer", "examples": [1]}, {"type": "null"}]}}
+    parameters = {"type": "object", "properties": {**properties, "all": nested}, "required": ["examples"]}
+    tool = {"type": "function", "function": {"name": "f", "description": "example", "parameters": parameters}}
+    assert drop_examples(tool)["function"] == {
+        "name": "f",
+        "description": "example",
+        "parameters": {
+            "type": "object",
+            "properties": {
+                "examples": {"type": "string"},
+                "kind": {"enum": ["examples"]},
+                "all": {"type": "array", "items": {"anyOf": [{"type": "integer"}, {"type": "null"}]}},
+            },
+            "required": ["examples"],
+        },
+    }
+    bare = {"type": "function", "function": {"name": "f"}}
+    assert drop_examples(bare) == bare
+
+
+def test_what_a_model_reads_of_tools_has_example_values_only_on_request(run, base):
+    loaded = load_base(base)
+    texts = {}
+    for kept in (False, True):
+        encoding = encode_dialogues(
+            open_dialogues(run), loaded.tokenizer, loaded.format, max_length=8192, tool_examples=kept
+        )
+        texts[kept] = "".join(loaded.tokenizer.decode(example.input_ids) for example in encoding.examples)
+    assert '"examples"' not in texts[False]
+    assert '"examples"' in texts[True]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from toolflow_graph.chat_format import ChatFormat, find_chat_format, read_answer, render_prompt
+from toolflow_graph.devices import computes_bf16, find_device
 from toolflow_graph.errors import BenchmarkError, ContextLengthError, ModelOutputError
 from toolflow_graph.models import ChatClient
 from toolflow_graph.types import JSON
@@ -91,8 +92,7 @@ class LocalAnswerer:
         import torch  # noqa: PLC0415 - a second that an endpoint does not need
         from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415
 
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        dtype = torch.bfloat16 if device == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
+        dtype = torch.bfloat16 if computes_bf16() else torch.float32
         try:
             self._tokenizer: Any = AutoTokenizer.from_pretrained(source, padding_side="left")
             model: Any = AutoModelForCausalLM.from_pretrained(source, dtype=dtype)
@@ -101,7 +101,7 @@ class LocalAnswerer:
         self.name = Path(source).name or source
         self.batch = batch
         self.format: ChatFormat = find_chat_format(self._tokenizer, template)
-        self._model = model.to(device).eval()
+        self._model = model.to(find_device()).eval()
         self._max_new_tokens = max_new_tokens
         if self._tokenizer.pad_token_id is None:
             self._tokenizer.pad_token_id = self._tokenizer.eos_token_id

@@ -41,8 +41,8 @@ class CaseResult(Record):
 
 
 def play_cases(cases: Sequence[Case], answerer: Answerer, checker: Checker) -> Iterator[CaseResult]:
-    """Yield the result of each case; cases are asked together, as many at once as suits the model."""
-    single = [case for case in cases if case.category not in MULTI_TURN]
+    """Yield the result of each case; cases of like length are asked together, as many at once as suits the model."""
+    single = sorted((case for case in cases if case.category not in MULTI_TURN), key=_measure)
     for start in range(0, len(single), answerer.batch):
         chunk = single[start : start + answerer.batch]
         questions = [Question(case.turns[0], tuple(case.tools())) for case in chunk]
@@ -62,6 +62,10 @@ def play_cases(cases: Sequence[Case], answerer: Answerer, checker: Checker) -> I
     multi = [case for case in cases if case.category in MULTI_TURN]
     for start in range(0, len(multi), answerer.batch):
         yield from _play_together(multi[start : start + answerer.batch], answerer, checker)
+
+
+def _measure(case: Case) -> int:
+    return len(str(case.turns[0])) + len(str(case.tools()))
 
 
 def _judge_unread(case: Case, checker: Checker, answer: Answer) -> Verdict:

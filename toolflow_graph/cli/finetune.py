@@ -31,6 +31,9 @@ def finetune(
     chat_template: Annotated[
         Path | None, typer.Option(help="Chat template to use instead of the base's own.", dir_okay=False)
     ] = None,
+    tool_examples: Annotated[
+        bool, typer.Option("--tool-examples", help="Keep example values in the tools' schemas.")
+    ] = False,
     rank: Annotated[int | None, typer.Option(help="Rank of the adapters.", show_default="16")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the training.")] = 0,
 ) -> None:
@@ -59,7 +62,9 @@ def finetune(
     }
     values = {name: value for name, value in given.items() if value is not None}
     adapt = "full" if full else "lora"
-    settings = parse_finetune_settings({"base": base, "method": method, "adapt": adapt, "seed": seed, **values})
+    settings = parse_finetune_settings(
+        {"base": base, "method": method, "adapt": adapt, "seed": seed, "tool_examples": tool_examples, **values}
+    )
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("loading base and data", total=None)

@@ -12,6 +12,7 @@ from typing import Any
 from platformdirs import user_cache_path
 
 from toolflow_graph.chat_format import ChatFormat, find_chat_format
+from toolflow_graph.devices import computes_bf16, find_device
 from toolflow_graph.errors import ResourceError, SettingsError
 
 __all__ = ["DEFAULT_BASE", "INSTALL_BASE", "Base", "find_embedded_base", "load_base"]
@@ -32,23 +33,24 @@ class Base:
     format: ChatFormat
 
 
-def load_base(name: str = DEFAULT_BASE, template: str | None = None, *, training: bool = True) -> Base:
+def load_base(
+    name: str = DEFAULT_BASE, template: str | None = None, *, training: bool = True, adapted: bool = True
+) -> Base:
     """Load a base by the name of the embedded one, a folder or an id; `template` is the text of a chat template.
 
-    For training the weights are fp32, or bf16 where the machine computes in it. Raises `SettingsError` when it cannot
+    The weights are fp32; on a GPU that computes in bf16 they are bf16 where only adapters are trained, since steps of
+    a training of all weights would be lost in rounding. Raises `SettingsError` when it cannot
     be loaded, `ChatFormatError` when dialogues with tools cannot be written for it.
     """
     import torch  # noqa: PLC0415 - seconds that only training needs
     from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415
 
     source = str(find_embedded_base()) if name == DEFAULT_BASE else name
-    bf16 = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    halved = training and adapted and find_device() == "cuda" and computes_bf16()
     try:
         tokenizer = AutoTokenizer.from_pretrained(source)
         chat = _find_format(tokenizer, template, training=training)
-        model = AutoModelForCausalLM.from_pretrained(
-            source, dtype=torch.bfloat16 if bf16 and training else torch.float32
-        )
+        model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.bfloat16 if halved else torch.float32)
     except (OSError, ValueError) as exc:
         raise SettingsError(f"base {name!r} cannot be loaded: {' '.join(str(exc).split())}") from exc
     if tokenizer.pad_token is None:

@@ -9,8 +9,9 @@ from toolflow_graph.chat_format import ChatFormat, render_dialogue
 from toolflow_graph.dataset import StoredDialogue
 from toolflow_graph.errors import ChatFormatError
 from toolflow_graph.export import Tally, make_examples, name_tool
+from toolflow_graph.types import JSON
 
-__all__ = ["IGNORED", "Encoding", "TrainingExample", "encode_dialogues"]
+__all__ = ["IGNORED", "Encoding", "TrainingExample", "drop_examples", "encode_dialogues"]
 
 IGNORED = -100
 """Label of a token that does not count, as PyTorch's cross entropy has it."""
@@ -61,15 +62,18 @@ def encode_dialogues(
     *,
     max_length: int,
     withheld: frozenset[str] = frozenset(),
+    tool_examples: bool = False,
 ) -> Encoding:
     """Encode dialogues by a chat template; tools that are `withheld` do not stand in the lists on offer.
 
-    Turns that a check has flagged, or that were mended later, are in the text but not in the loss. What a template
-    refuses, what is longer than `max_length` tokens, and rejected dialogues are left out.
+    Example values stay in the tools' schemas only with `tool_examples`. Turns that a check has flagged, or that were
+    mended later, are in the text but not in the loss. What a template refuses, what is longer than `max_length` tokens,
+    and rejected dialogues are left out.
     """
     encoding, tally = Encoding(), Tally()
     for dialogue in make_examples(dialogues, tally):
-        tools = [tool for tool in dialogue.tools if name_tool(tool) not in withheld]
+        offered = [tool for tool in dialogue.tools if name_tool(tool) not in withheld]
+        tools = offered if tool_examples else [drop_examples(tool) for tool in offered]
         try:
             rendered = render_dialogue(tokenizer, chat, dialogue.messages, tools)
         except (ChatFormatError, ValueError) as exc:
@@ -89,6 +93,31 @@ def encode_dialogues(
             encoding.examples.append(TrainingExample(dialogue.id, ids, labels))
     encoding.left_out.update(tally.left_out)
     return encoding
+
+
+def drop_examples(tool: JSON) -> JSON:
+    """Return a tool in OpenAI's form without the example values of its parameters."""
+    function = tool["function"]
+    if "parameters" not in function:
+        return tool
+    return {**tool, "function": {**function, "parameters": _drop_examples(function["parameters"])}}
+
+
+def _drop_examples(schema: Any) -> Any:
+    """Walk a JSON Schema; what has names of its own (properties) or is data (enum, const, default) is no keyword."""
+    if isinstance(schema, list):
+        return [_drop_examples(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {}
+    for key, value in schema.items():
+        if key in ("properties", "patternProperties", "$defs", "definitions") and isinstance(value, dict):
+            kept[key] = {name: _drop_examples(part) for name, part in value.items()}
+        elif key in ("enum", "const", "default", "required"):
+            kept[key] = value
+        elif key not in ("example", "examples"):
+            kept[key] = _drop_examples(value)
+    return kept
 
 
 def _label(ids: Sequence[int], offsets: Sequence[tuple[int, int]], spans: Sequence[tuple[int, int]]) -> list[int]:

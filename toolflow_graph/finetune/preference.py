@@ -7,13 +7,14 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from toolflow_graph.chat_format import render_dialogue, render_prompt
 from toolflow_graph.dataset import StoredDialogue
+from toolflow_graph.devices import computes_bf16, find_device
 from toolflow_graph.errors import ChatFormatError, DatasetError
 from toolflow_graph.export import export_dialogues
 from toolflow_graph.finetune.base import Base
+from toolflow_graph.finetune.examples import drop_examples
 from toolflow_graph.finetune.settings import FinetuneSettings
 from toolflow_graph.finetune.trainer import CHECKPOINTS, FinetuneReport, OnStep, make_adapter, save_model, watch
 from toolflow_graph.types import JSON
@@ -31,7 +32,7 @@ def train_on_preferences(
     from trl import DPOConfig, DPOTrainer  # noqa: PLC0415
 
     pairs = list(export_dialogues(dialogues, "preference"))
-    texts = [text for row in pairs if (text := _write(base, row, settings.max_length)) is not None]
+    texts = [text for row in pairs if (text := _write(base, row, settings)) is not None]
     if not texts:
         raise DatasetError(
             f"the {len(dialogues)} dialogues hold {len(pairs)} preference pairs, none of which can be used; pairs come "
@@ -47,7 +48,8 @@ def train_on_preferences(
         max_steps=steps,
         learning_rate=settings.rate,
         max_length=None,
-        use_cpu=not torch.cuda.is_available(),
+        bf16=computes_bf16(),
+        use_cpu=find_device() == "cpu",
         logging_steps=1,
         save_steps=settings.save_every,
         save_total_limit=2,
@@ -85,9 +87,10 @@ def train_on_preferences(
     )
 
 
-def _write(base: Base, row: JSON, max_length: int) -> JSON | None:
+def _write(base: Base, row: JSON, settings: FinetuneSettings) -> JSON | None:
     """Render a pair by the base's chat template; None when it does not fit."""
-    tools: list[Any] = json.loads(row["tools"])
+    offered: list[JSON] = json.loads(row["tools"])
+    tools = offered if settings.tool_examples else [drop_examples(tool) for tool in offered]
     try:
         prompt = render_prompt(base.tokenizer, base.format, row["prompt"], tools)
         answers = {
@@ -98,6 +101,6 @@ def _write(base: Base, row: JSON, max_length: int) -> JSON | None:
         return None
     if not all(answer.startswith(prompt) for answer in answers.values()):
         return None
-    if any(len(base.tokenizer(answer)["input_ids"]) > max_length for answer in answers.values()):
+    if any(len(base.tokenizer(answer)["input_ids"]) > settings.max_length for answer in answers.values()):
         return None
     return {"prompt": prompt, **{side: answer[len(prompt) :] for side, answer in answers.items()}}

@@ -34,6 +34,10 @@ class FinetuneSettings(BaseModel):
     holdout: float = Field(
         default=0.1, ge=0, lt=1, description="Share of the dialogues, by tools that training never sees, to evaluate on"
     )
+    tool_examples: bool = Field(
+        default=False,
+        description="Whether example values stay in the tools' schemas, where the values of calls could be copied from",
+    )
     chat_template: str | None = Field(default=None, description="File of a chat template to use instead of the base's")
     seed: int = Field(default=0, ge=0, description="Seed of split, adapters and order")
     save_every: int = Field(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from toolflow_graph.dataset import StoredDialogue, open_dialogues
+from toolflow_graph.devices import computes_bf16, find_device
 from toolflow_graph.errors import DatasetError, SettingsError
 from toolflow_graph.export import read_footprint, split_by_tool
 from toolflow_graph.finetune.base import Base, load_base
@@ -38,7 +39,7 @@ def finetune(
     Raises `SettingsError` when `out` was made with others, `DatasetError` when nothing is left to train on.
     """
     _claim(out, sources, settings)
-    base = load_base(settings.base, _read_template(settings))
+    base = load_base(settings.base, _read_template(settings), adapted=settings.adapt == "lora")
     dialogues = [dialogue for source in sources for dialogue in open_dialogues(source)]
     if settings.method == "dpo":
         report = train_on_preferences(dialogues, base, out, settings, on_step)
@@ -86,7 +87,14 @@ def _encode(dialogues: Sequence[StoredDialogue], base: Base, settings: FinetuneS
 
     def encode(part: str, hidden: frozenset[str]) -> Encoding:
         chosen = [dialogue for dialogue, place in zip(dialogues, places, strict=True) if place == part]
-        return encode_dialogues(chosen, base.tokenizer, base.format, max_length=settings.max_length, withheld=hidden)
+        return encode_dialogues(
+            chosen,
+            base.tokenizer,
+            base.format,
+            max_length=settings.max_length,
+            withheld=hidden,
+            tool_examples=settings.tool_examples,
+        )
 
     train = encode("train", withheld)
     train.left_out["between training and held-out tools"] += sum(place is None for place in places)
@@ -120,8 +128,8 @@ def _train(parts: _Parts, base: Base, out: Path, settings: FinetuneSettings, on_
         warmup_steps=max(1, round(0.05 * steps)),
         train_sampling_strategy="group_by_length",
         max_length=None,
-        bf16=_computes_bf16(),
-        use_cpu=not torch.cuda.is_available(),
+        bf16=computes_bf16(),
+        use_cpu=find_device() == "cpu",
         gradient_checkpointing=False,
         logging_steps=1,
         save_steps=settings.save_every,
@@ -183,9 +191,3 @@ def _make_dataset(encoding: Encoding) -> Any:
             "length": [len(row.input_ids) for row in rows],
         }
     )
-
-
-def _computes_bf16() -> bool:
-    import torch  # noqa: PLC0415
-
-    return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
