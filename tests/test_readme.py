@@ -1,4 +1,4 @@
-"""The README tells the truth: its excerpt is what the demo writes, and its settings are settings."""
+"""README and docs tell the truth: the excerpt is what the demo writes, settings are settings, links lead somewhere."""
 
 import json
 import re
@@ -10,7 +10,8 @@ import pytest
 from toolflow_graph import generate
 from toolflow_graph.settings import parse_settings
 
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
 SHOWN = 1
 """Index of the dialogue in the excerpt, among the demo's twenty."""
 
@@ -48,8 +49,21 @@ def test_excerpt_is_what_the_demo_writes(shown):
     assert shown in excerpt, f"put this between the marks in README.md:\n{shown}"
 
 
-def test_settings_of_the_readme_are_settings():
-    (block,) = re.findall(r"```toml\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+def test_settings_of_the_docs_are_settings():
+    text = (ROOT / "docs" / "runs.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
     settings = parse_settings(tomllib.loads(block))
     assert settings.dialogues == 1000
     assert [entry.share for entry in settings.mix] == [0.7, 0.3]
+
+
+PAGES = [README, ROOT / "CONTRIBUTING.md", ROOT / "tool_catalog" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_to_files_that_are_there(page):
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8"))
+    missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    assert missing == []
+    if page == README:
+        assert len(links) > 10
