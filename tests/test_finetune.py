@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import trl
 
 from runs import copy_catalog, run_all
 from tiny_model import make_tokenizer, save_model
@@ -170,3 +171,14 @@ def test_what_a_model_reads_of_tools_has_example_values_only_on_request(run, bas
         texts[kept] = "".join(loaded.tokenizer.decode(example.input_ids) for example in encoding.examples)
     assert '"examples"' not in texts[False]
     assert '"examples"' in texts[True]
+
+
+def test_the_loss_is_trls_own(run, base, tmp_path, monkeypatch):
+    losses = {}
+    for name in ("ours", "theirs"):
+        if name == "theirs":
+            monkeypatch.setattr("toolflow_graph.finetune.train.make_sft_trainer", lambda: trl.SFTTrainer)
+        report = finetune([run], tmp_path / name, settle(base, holdout=0.3, tokens=30_000))
+        losses[name] = (report.held_out_before, report.loss, report.held_out_after)
+    assert losses["ours"] == pytest.approx(losses["theirs"], rel=1e-2)
+    assert losses["ours"][2] < losses["ours"][0]

@@ -17,7 +17,15 @@ from toolflow_graph.finetune.card import write_card
 from toolflow_graph.finetune.examples import Encoding, encode_dialogues
 from toolflow_graph.finetune.preference import train_on_preferences
 from toolflow_graph.finetune.settings import FinetuneSettings
-from toolflow_graph.finetune.trainer import CHECKPOINTS, FinetuneReport, OnStep, make_adapter, save_model, watch
+from toolflow_graph.finetune.trainer import (
+    CHECKPOINTS,
+    FinetuneReport,
+    OnStep,
+    make_adapter,
+    make_sft_trainer,
+    save_model,
+    watch,
+)
 
 __all__ = ["finetune"]
 
@@ -109,7 +117,7 @@ def _encode(dialogues: Sequence[StoredDialogue], base: Base, settings: FinetuneS
 def _train(parts: _Parts, base: Base, out: Path, settings: FinetuneSettings, on_step: OnStep | None) -> FinetuneReport:
     import torch  # noqa: PLC0415
     from transformers.trainer_utils import get_last_checkpoint  # noqa: PLC0415
-    from trl import SFTConfig, SFTTrainer  # noqa: PLC0415
+    from trl import SFTConfig  # noqa: PLC0415
 
     torch.manual_seed(settings.seed)
     mean = parts.train.tokens / len(parts.train.examples)
@@ -139,7 +147,7 @@ def _train(parts: _Parts, base: Base, out: Path, settings: FinetuneSettings, on_
         report_to=[],
         disable_tqdm=True,
     )
-    trainer = SFTTrainer(
+    trainer = make_sft_trainer()(
         model=base.model,
         args=arguments,
         train_dataset=_make_dataset(parts.train),
