@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from toolflow_graph.chat_format import ChatFormat, find_chat_format, read_answer, render_prompt
 from toolflow_graph.devices import computes_bf16, find_device
 from toolflow_graph.errors import BenchmarkError, ContextLengthError, ModelOutputError
+from toolflow_graph.event_loop import run_coroutine
 from toolflow_graph.models import ChatClient
 from toolflow_graph.types import JSON
 
@@ -64,7 +65,7 @@ class EndpointAnswerer:
             finally:
                 await self._client.aclose()
 
-        return asyncio.run(ask_all())
+        return run_coroutine(ask_all())
 
     async def _ask(self, question: Question) -> Answer:
         try:

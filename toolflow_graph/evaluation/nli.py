@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from toolflow_graph.encoder.sentence import one_thread, quiet_loading
 from toolflow_graph.errors import ContextLengthError, EncoderError, ModelOutputError, RequestError, SettingsError
+from toolflow_graph.event_loop import run_coroutine
 from toolflow_graph.models.client import ChatClient
 from toolflow_graph.models.settings import ModelSettings
 from toolflow_graph.prompts import BUNDLED, Prompts
@@ -120,7 +121,7 @@ class ModelNLI:
         self, pairs: Sequence[Pair], on_progress: Callable[[int, int], None] | None = None
     ) -> list[bool | None]:
         """Return for each pair whether the model calls it an entailment; raises `ModelError` as `ChatClient` does."""
-        return asyncio.run(self._judge(pairs, on_progress))
+        return run_coroutine(self._judge(pairs, on_progress))
 
     async def _judge(self, pairs: Sequence[Pair], on_progress: Callable[[int, int], None] | None) -> list[bool | None]:
         done = 0
