@@ -26,7 +26,7 @@ import random
 import statistics
 import time
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
@@ -43,6 +43,27 @@ from toolflow_graph.runner import generate, read_manifest
 from toolflow_graph.types import JSON
 
 METHODS = {"full": "toolflow", "no-graph": "no-graph", "no-plan": "no-plan"}
+DIALOGUES: JSON = {
+    "tools": 3,
+    "distractors": 1,
+    "min_requests": 1,
+    "max_requests": 2,
+    "mix": [
+        {"share": 0.10, "patterns": ["single"]},
+        {"share": 0.15, "patterns": ["sequential"]},
+        {"share": 0.10, "patterns": ["missing_parameter"]},
+        {"share": 0.20, "patterns": ["parallel"]},
+        {"share": 0.20, "patterns": ["parallel", "single"]},
+        {"share": 0.15, "patterns": ["missing_function"]},
+        {"share": 0.10, "patterns": ["irrelevant"]},
+    ],
+}
+"""Short dialogues with few tools, since a small model on a CPU reads some hundred tokens a second; more calls side by
+side and more requests that no tool can meet than by default: with the default mix a trained model made no call beside
+another one, and called in three of four cases where nothing should be."""
+
+TRAINING: JSON = {"tokens_per_step": 3000, "learning_rate": 1e-3, "batch": 1}
+
 CATEGORIES = ("simple_python", "multiple", "parallel", "parallel_multiple", "irrelevance")
 
 
@@ -84,9 +105,9 @@ def limit_threads(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
-def read_values(entries: Sequence[str]) -> Mapping[str, object]:
+def read_values(entries: Sequence[str]) -> JSON:
     """Read settings as in TOML; what is no TOML is text."""
-    values: dict[str, object] = {}
+    values: JSON = {}
     for entry in entries:
         key, _, text = entry.partition("=")
         try:
@@ -109,7 +130,9 @@ def prepare_data(given: argparse.Namespace) -> dict[str, Path]:
     for arm, method in METHODS.items():
         run = Path(taken[arm]) if arm in taken else given.out / "runs" / arm
         if arm not in taken and not is_complete(run):
-            for _ in generate(dialogues=given.dialogues, seed=11, method=method, out=run, **read_values(given.set)):
+            for _ in generate(
+                dialogues=given.dialogues, seed=11, method=method, out=run, **DIALOGUES | read_values(given.set)
+            ):
                 pass
         clean[arm] = given.out / "data" / arm / ACCEPTED
         if not clean[arm].exists():
@@ -159,7 +182,14 @@ def spoil(out: Path, source: Path) -> Path:
 
 def train(given: argparse.Namespace, arm: str, data: Path, seed: int) -> Path:
     out = given.out / "models" / f"{arm}-{seed}"
-    values = {"base": given.base, "tokens": given.tokens, "seed": seed, "holdout": 0.0, **read_values(given.train)}
+    values = {
+        "base": given.base,
+        "tokens": given.tokens,
+        "seed": seed,
+        "holdout": 0.0,
+        **TRAINING,
+        **read_values(given.train),
+    }
     if not (out / "report.json").exists():
         finetune([data], out, parse_finetune_settings(values))
     return out
@@ -173,7 +203,7 @@ def measure(given: argparse.Namespace, arm: str, model: Path, seed: int) -> JSON
     missing = [case for case in cases if case.id not in file.results]
     clock = given.out / "bfcl" / f"{name}.seconds"
     if missing:
-        answerer = LocalAnswerer(str(model), max_new_tokens=256)
+        answerer = LocalAnswerer(str(model), max_new_tokens=200)
         with Checker() as checker:
             began = time.monotonic()
             for result in play_cases(missing, answerer, checker):

@@ -5,63 +5,24 @@ import json
 import pytest
 from datasets import load_dataset
 
-from endpoint import Endpoint
-from players import Players, recognise_role, without_repairs
 from runs import copy_catalog, read_rows
+from slips import INVENTED, run_slips, settle_slips
 from toolflow_graph import generate
 from toolflow_graph.cli.app import main
 from toolflow_graph.dataset import is_accepted, read_dialogues
 from toolflow_graph.export import Tally, export_dialogues
-from toolflow_graph.settings import parse_settings
 from toolflow_graph.types import DialogueRecord, Finding, Provenance
-
-MIX = [
-    {"share": 1, "patterns": patterns}
-    for patterns in (("single", "missing_parameter"), ("parallel", "chitchat"), ("sequential", "tool_error"))
-]
-INVENTED = "Zanzibar-4711"
-
-
-class Slips:
-    """Players whose assistant invents a value in every call, until the call is sent back."""
-
-    def __init__(self, players):
-        self.players = players
-
-    def __call__(self, body):
-        answer = self.players(body)
-        sent_back = len(without_repairs(body["messages"])) < len(body["messages"])
-        return answer if sent_back or recognise_role(body) != "assistant" else spoil(json.loads(json.dumps(answer)))
-
-
-def spoil(answer):
-    calls = answer["value"]["calls"] if "value" in answer else [c["function"] for c in answer.get("tool_calls", ())]
-    for call in calls:
-        arguments = json.loads(call["arguments"])
-        for name, value in arguments.items():
-            if isinstance(value, str):
-                call["arguments"] = json.dumps({**arguments, name: INVENTED})
-                return answer
-    return answer
 
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory):
-    catalog = copy_catalog(tmp_path_factory.mktemp("catalog"))
-    for seed in range(20):
-        values = {"cast": "llm", "catalog": catalog, "mix": MIX, "tools": 10, "seed": seed, "dialogues": 3}
-        if Players(parse_settings(values)).can_play():
-            return values
-    raise AssertionError("no seed will do")
+    return settle_slips(copy_catalog(tmp_path_factory.mktemp("catalog")))
 
 
 @pytest.fixture(scope="module", params=["native", "schema"])
 def records(request, plain, tmp_path_factory):
     out = tmp_path_factory.mktemp("run") / "run"
-    tools = "native" if request.param == "native" else "ignored"
-    with Endpoint(Slips(Players(parse_settings(plain))), tools=tools) as endpoint:
-        models = {"base_url": endpoint.base_url, "model": "test-model", "patience_s": 2}
-        found = list(generate(parse_settings({**plain, "models": models}), out=out))
+    found = run_slips(plain, out, "native" if request.param == "native" else "ignored")
     return out, sorted(found, key=lambda record: record.index)
 
 

@@ -3,13 +3,17 @@
 import json
 
 import pytest
+import torch
 import trl
 
 from runs import copy_catalog, run_all
+from slips import run_slips, settle_slips
 from tiny_model import make_tokenizer, save_model
 from toolflow_graph.bfcl import Checker, LocalAnswerer, load_cases, play_cases
+from toolflow_graph.chat_format import render_dialogue, render_prompt
 from toolflow_graph.dataset import open_dialogues, read_dialogues
 from toolflow_graph.errors import DatasetError, SettingsError
+from toolflow_graph.export import export_dialogues
 from toolflow_graph.finetune import encode_dialogues, finetune, load_base, parse_finetune_settings
 from toolflow_graph.finetune.examples import drop_examples
 
@@ -124,6 +128,35 @@ def test_other_settings_need_another_folder(run, base, tmp_path):
 def test_scripted_dialogues_have_no_preferences(run, base, tmp_path):
     with pytest.raises(DatasetError, match="only dialogues played by models have them"):
         finetune([run], tmp_path / "model", settle(base, method="dpo"))
+
+
+def test_preferences_of_a_run_move_the_model_towards_what_was_taken(base, tmp_path):
+    plain = settle_slips(copy_catalog(tmp_path / "catalog"))
+    run_slips(plain, tmp_path / "run", "native")
+    pairs = list(export_dialogues(open_dialogues(tmp_path / "run"), "preference"))
+    settings = settle(base, method="dpo", adapt="full", learning_rate=1e-3, epochs=3, tool_examples=True)
+    report = finetune([tmp_path / "run"], tmp_path / "model", settings)
+    assert report.dialogues == len(pairs) > 3
+    before, after = (find_margins(name, pairs) for name in (base, str(tmp_path / "model")))
+    assert sum(late > early for late, early in zip(after, before, strict=True)) > 0.8 * len(pairs)
+
+
+def find_margins(name, pairs):
+    """Return by how much the taken answer is likelier than the refused one, in nats, for each pair."""
+    loaded = load_base(name)
+    margins = []
+    for row in pairs:
+        tools = json.loads(row["tools"])
+        start = len(loaded.tokenizer(render_prompt(loaded.tokenizer, loaded.format, row["prompt"], tools))["input_ids"])
+        scores = {}
+        for side in ("chosen", "rejected"):
+            text = render_dialogue(loaded.tokenizer, loaded.format, [*row["prompt"], *row[side]], tools).text
+            ids = torch.tensor([loaded.tokenizer(text)["input_ids"]])
+            with torch.no_grad():
+                logs = loaded.model(ids).logits[0].log_softmax(-1)
+            scores[side] = logs[start - 1 : -1].gather(1, ids[0, start:, None]).sum().item()
+        margins.append(scores["chosen"] - scores["rejected"])
+    return margins
 
 
 def test_what_does_not_fit_is_left_out_and_said(run, base, tmp_path):
