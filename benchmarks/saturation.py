@@ -1,6 +1,7 @@
 """How well a run keeps an endpoint busy: requests a second against what its slots could answer at most.
 
-    python benchmarks/saturation.py [--seconds 60] [--slots 64] [--median 1.0] [--sigma 0.5] [--workers 1]
+    python benchmarks/saturation.py [--seconds 60] [--slots 64] [--in-flight 64] [--median 1.0] [--sigma 0.5]
+        [--workers 1]
 
 The endpoint is a process of its own on the loopback. It answers so many requests at once as it has slots, each after a
 time drawn from a log-normal distribution; whoever comes when all slots are taken waits. The models are played by the
@@ -8,6 +9,9 @@ scripted cast (tests/players.py). The run has no end: it is stopped after the se
 does not show. The bound is slots / mean time that a request held its slot, as the endpoint measured it; what is counted
 are answers between the moment when all slots were taken for the first time and the stop (`steady`), and from the first
 request on (`whole`). Aim: at least 95 % of the bound, steady.
+
+With as many requests in flight as there are slots, a slot is empty while its answer is on its way back and the next
+request on its way there. A few more in flight wait at the endpoint instead.
 
 The curve shows the slots taken over time. CPU is that of the run's processes, per request: with more than one core's
 worth of it (requests a second x CPU seconds per request > 1), give it --workers.
@@ -51,7 +55,12 @@ def settle(chosen: argparse.Namespace, seed: int, **models: Any) -> RunSettings:
             "max_rejected": 1.0,
             "workers": chosen.workers,
             "checkpoints": "journal",
-            "models": {"model": "test-model", "max_in_flight": chosen.slots, "timeout_s": 600, **models},
+            "models": {
+                "model": "test-model",
+                "max_in_flight": chosen.in_flight or chosen.slots,
+                "timeout_s": 600,
+                **models,
+            },
         }
     )
 
@@ -167,6 +176,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--slots", type=int, default=64)
+    parser.add_argument("--in-flight", type=int, help="requests at once; as many as there are slots by itself")
     parser.add_argument("--median", type=float, default=1.0, help="seconds of an answer")
     parser.add_argument("--sigma", type=float, default=0.5, help="of the logarithm of the seconds")
     parser.add_argument("--workers", type=int, default=1)
