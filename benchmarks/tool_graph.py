@@ -204,9 +204,9 @@ def plot_growth(found: list[dict[str, Any]], path: str) -> None:
     axes[0].loglog(sizes, [figures["memory"] for figures in found], "o-", label="process, with its tools")
     axes[0].loglog(sizes, [figures["naive"] for figures in found], "s--", label="list of all edges")
     axes[0].set(xlabel="tools", ylabel="GB")
-    axes[1].loglog(sizes, [figures["paper"] for figures in found], "o-", label="step, paper's edges")
-    axes[1].loglog(sizes, [figures["weighted"] for figures in found], "s-", label="step, weighted")
-    axes[1].set(xlabel="tools", ylabel="µs")
+    axes[1].semilogx(sizes, [figures["paper"] for figures in found], "o-", label="step, paper's edges")
+    axes[1].semilogx(sizes, [figures["weighted"] for figures in found], "s-", label="step, weighted")
+    axes[1].set(xlabel="tools", ylabel="µs", ylim=(0, None))
     for axis in axes:
         axis.legend()
     figure.tight_layout()
