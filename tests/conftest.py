@@ -4,6 +4,7 @@ import fcntl
 import ipaddress
 import os
 import socket
+from collections import Counter
 
 import pytest
 
@@ -15,6 +16,17 @@ def pytest_configure(config):
     """Name one cache of embeddings before workers start; they inherit it, and so does the next run."""
     if "TOOLFLOW_CACHE_DIR" not in os.environ:
         os.environ["TOOLFLOW_CACHE_DIR"] = str(config.cache.mkdir("toolflow"))
+
+
+def pytest_xdist_auto_num_workers():
+    """One worker more than there are cores: much of what is tested waits for processes, servers and browsers."""
+    return (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1) + 1
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the files that have most slow tests: a file is one worker's, and none should begin late."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
 
 
 def _is_local(host):

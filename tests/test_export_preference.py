@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from datasets import load_dataset
 
 from endpoint import Endpoint
 from players import Players, recognise_role, without_repairs
@@ -92,6 +91,8 @@ def find_record(dialogues, prompt):
 
 
 def test_pairs_survive_arrow(records, tmp_path):
+    from datasets import load_dataset  # noqa: PLC0415
+
     run, dialogues = records
     out = tmp_path / "pairs.jsonl"
     with pytest.raises(SystemExit) as left:

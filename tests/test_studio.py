@@ -20,7 +20,7 @@ from toolflow_graph.catalog import load_catalog
 from toolflow_graph.settings import DialogueSettings, StudioSettings
 from toolflow_graph.types import METHODS, PATTERNS
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("studio")]
+pytestmark = pytest.mark.slow
 
 TOP = Path(__file__).resolve().parents[1]
 GRAPH = "dialogue"
