@@ -34,7 +34,7 @@ from toolflow_graph.validation.schemas import schema_errors
 pytestmark = [pytest.mark.local_model, pytest.mark.slow]
 
 PAGE = Path(__file__).parent.parent / "docs" / "local_model.md"
-READY_S = 60
+READY_S = 180
 ASKED = [{"role": "user", "content": "What is the weather like?"}]
 CUT = "cut off at the length limit"
 

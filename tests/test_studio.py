@@ -26,7 +26,7 @@ TOP = Path(__file__).resolve().parents[1]
 GRAPH = "dialogue"
 STOPS = ["planner", "user", "assistant", "tool_simulator", "validator"]
 SHORT = {"seed": 3, "patterns": ["single", "chitchat"], "tools": 4, "max_requests": 2}
-READY_WITHIN = 60
+READY_WITHIN = 180
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def server(bundled_graph, tmp_path_factory):
     finally:
         process.terminate()
         try:
-            process.wait(15)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -93,11 +93,11 @@ def test_a_run_that_is_killed_with_its_workers_in_the_middle(tmp_path, catalog, 
     command = [*COMMAND, *options, "--checkpoints", "journal", "--out", str(folder), "--progress", "json"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     lines = folder / "dialogues.jsonl"
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 180
     while not (lines.exists() and lines.stat().st_size) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=180)
     progress = [json.loads(line) for line in said.splitlines()]
     assert progress[0]["status"] == "running"
     assert progress[-1]["planned"] == 24
