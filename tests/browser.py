@@ -1,4 +1,4 @@
-"""Headless Chromium, driven over its own pipe; nothing but pytest, the standard library and the browser.
+"""Headless Chromium, driven over its own pipe: pytest, the standard library, and one browser for all pages.
 
 Where TOOLFLOW_REQUIRE_BROWSER is set, as in CI, tests that need a browser fail without one instead of being skipped.
 """
@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["BROWSER", "Page", "needs_browser"]
+__all__ = ["BROWSER", "Page", "close_browser", "needs_browser"]
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
-_PATIENCE = 60.0
+_PATIENCE = 180.0
 
 if BROWSER is None and os.environ.get("TOOLFLOW_REQUIRE_BROWSER"):
     raise RuntimeError("TOOLFLOW_REQUIRE_BROWSER is set and no Chromium is on PATH: install `chromium`")
@@ -31,27 +31,22 @@ class NavigatedError(Exception):
 
 
 class Page:
-    """One page of a browser, from a file or an http address.
+    """One page of a browser, from a file or an http address, in a profile of its own.
 
     `problems` are its errors, warnings and refused requests, `requests` what it asked for.
     """
 
     def __init__(self, path, *, width=1400, height=900, dark=False, fragment=""):
-        self._profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-        flags = (
-            "--headless --no-sandbox --no-first-run --disable-dev-shm-usage --hide-scrollbars --use-angle=swiftshader "
-            f"--enable-unsafe-swiftshader --disable-background-networking --window-size={width},{height} "
-            "--remote-debugging-pipe"
-        )
-        command = [BROWSER, *flags.split(), f"--user-data-dir={self._profile.name}", "about:blank"]
-        self._process, self._write, self._read = _start(command)
-        self._buffer, self._number, self._session = b"", 0, None
+        self._browser = _find_browser()
+        self._session = None
         self.problems, self.requests = [], []
-        target = self._call("Target.createTarget", url="about:blank")["targetId"]
+        self._context = self._call("Target.createBrowserContext")["browserContextId"]
+        target = self._call("Target.createTarget", url="about:blank", browserContextId=self._context)["targetId"]
         self._session = self._call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self._call(f"{domain}.enable")
         self._call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        self._call("Emulation.setFocusEmulationEnabled", enabled=True)  # keys are for this page
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._call("Emulation.setEmulatedMedia", features=[scheme])
         address = str(path) if str(path).startswith("http://") else Path(path).resolve().as_uri()
@@ -62,11 +57,8 @@ class Page:
         return self
 
     def __exit__(self, *_):
-        os.kill(self._process, signal.SIGTERM)
-        os.waitpid(self._process, 0)
-        os.close(self._read)
-        os.close(self._write)
-        self._profile.cleanup()
+        self._session = None
+        self._call("Target.disposeBrowserContext", browserContextId=self._context)
 
     def run(self, script):
         """Return what an expression yields in the page, as JSON."""
@@ -107,19 +99,16 @@ class Page:
         Path(path).write_bytes(base64.b64decode(self._call("Page.captureScreenshot", format="png")["data"]))
 
     def _call(self, method, **parameters):
-        self._number += 1
-        message = {"id": self._number, "method": method, "params": parameters}
-        if self._session:
-            message["sessionId"] = self._session
-        os.write(self._write, json.dumps(message).encode() + b"\0")
+        number = self._browser.send(method, parameters, self._session)
         while True:
-            answer = self._receive()
-            if answer.get("id") == self._number:
+            answer = self._browser.receive()
+            if answer.get("id") == number:
                 if "navigated" in answer.get("error", {}).get("message", ""):
                     raise NavigatedError
                 assert "error" not in answer, answer
                 return answer["result"]
-            self._note(answer)
+            if self._session and answer.get("sessionId") == self._session:
+                self._note(answer)
 
     def _note(self, event):
         told = event.get("params", {})
@@ -133,7 +122,42 @@ class Page:
         elif event.get("method") == "Network.requestWillBeSent":
             self.requests.append(told["request"]["url"])
 
-    def _receive(self):
+
+class _Browser:
+    """A process that reads requests from one pipe and writes answers and events to another."""
+
+    def __init__(self):
+        self._profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        flags = (
+            "--headless --no-sandbox --no-first-run --disable-dev-shm-usage --hide-scrollbars --use-angle=swiftshader "
+            "--enable-unsafe-swiftshader --disable-background-networking --remote-debugging-pipe"
+        )
+        command = [BROWSER, *flags.split(), f"--user-data-dir={self._profile.name}", "about:blank"]
+        self._process, self._write, self._read = _start(command)
+        self._buffer, self._number = b"", 0
+
+    def lives(self):
+        return os.waitpid(self._process, os.WNOHANG) == (0, 0)
+
+    def close(self):
+        os.kill(self._process, signal.SIGTERM)
+        os.waitpid(self._process, 0)
+        self.forget()
+
+    def forget(self):
+        os.close(self._read)
+        os.close(self._write)
+        self._profile.cleanup()
+
+    def send(self, method, parameters, session):
+        self._number += 1
+        message = {"id": self._number, "method": method, "params": parameters}
+        if session:
+            message["sessionId"] = session
+        os.write(self._write, json.dumps(message).encode() + b"\0")
+        return self._number
+
+    def receive(self):
         while b"\0" not in self._buffer:
             ready, _, _ = select.select([self._read], [], [], _PATIENCE)
             assert ready, "the browser does not answer"
@@ -142,6 +166,23 @@ class Page:
             self._buffer += read
         message, self._buffer = self._buffer.split(b"\0", 1)
         return json.loads(message)
+
+
+_browsers = []  # the one that all pages share, once there is one
+
+
+def _find_browser():
+    if _browsers and not _browsers[0].lives():
+        _browsers.pop().forget()
+    if not _browsers:
+        _browsers.append(_Browser())
+    return _browsers[0]
+
+
+def close_browser():
+    """End the browser that pages were opened in, if there is one."""
+    if _browsers:
+        _browsers.pop().close()
 
 
 def _start(command):

@@ -3,7 +3,10 @@
 import fcntl
 import ipaddress
 import os
+import signal
 import socket
+import sys
+from collections import Counter
 
 import pytest
 
@@ -12,9 +15,22 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch's threads and the workers
 
 
 def pytest_configure(config):
-    """Name one cache of embeddings before workers start; they inherit it, and so does the next run."""
+    """Name one cache of embeddings before workers start, who inherit it as the next run does; let Ctrl-C interrupt."""
     if "TOOLFLOW_CACHE_DIR" not in os.environ:
         os.environ["TOOLFLOW_CACHE_DIR"] = str(config.cache.mkdir("toolflow"))
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # so in a shell's background, and what is started inherits it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_xdist_auto_num_workers():
+    """One worker more than there are cores: much of what is tested waits for processes, servers and browsers."""
+    return (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1) + 1
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the files that have most slow tests: a file is one worker's, and none should begin late."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
 
 
 def _is_local(host):
@@ -54,6 +70,14 @@ def _guard_lookup(look_up):
         return look_up(host, *args, **kwargs)
 
     return guarded
+
+
+@pytest.fixture(autouse=True, scope="session")
+def browser_ends():
+    """End the browser with the tests that used it."""
+    yield
+    if "browser" in sys.modules:
+        sys.modules["browser"].close_browser()
 
 
 @pytest.fixture(scope="session")

@@ -64,7 +64,7 @@ def serve_postgres(port=None):
             yield f"postgresql://toolflow@127.0.0.1:{port}/postgres"
         finally:
             server.send_signal(2)  # a "fast" shutdown: whoever is connected is cut off
-            server.wait(20)
+            server.wait(120)
 
 
 def find_port():
@@ -74,7 +74,7 @@ def find_port():
 
 
 def _await(server, port, log):
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 180
     while True:
         try:
             psycopg.connect(host="127.0.0.1", port=port, user="toolflow", password=PASSWORD, dbname="postgres").close()

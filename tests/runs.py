@@ -1,5 +1,6 @@
 """What the tests of runs share: a small catalog, a run in one line, and the bytes that it left."""
 
+import asyncio
 import json
 import shutil
 from pathlib import Path
@@ -24,6 +25,18 @@ def run_all(out, **settings):
     for _ in generate(out=out, **settings):
         pass
     return read_files(out)
+
+
+def play(run, on_event=None):
+    """Play a run that was started or resumed to its end, close it, and return the indices in the order they came."""
+
+    async def exhaust():
+        return [record.index async for record in run.play(on_event)]
+
+    try:
+        return asyncio.run(exhaust())
+    finally:
+        run.close()
 
 
 def read_files(folder):

@@ -1,17 +1,16 @@
 """Chat templates of many families: dialogues with tools in, spans of the assistant out, and calls read back."""
 
+import importlib.util
 import json
 from pathlib import Path
 
 import pytest
-import trl
 from tokenizers import Tokenizer, models
-from transformers import PreTrainedTokenizerFast
 
 from toolflow_graph.chat_format import find_chat_format, read_answer, render_dialogue, render_prompt
 from toolflow_graph.errors import ChatFormatError
 
-TEMPLATES = Path(trl.__file__).parent / "chat_templates"
+TEMPLATES = Path(importlib.util.find_spec("trl").origin).parent / "chat_templates"
 
 TOOLS = [
     {
@@ -49,6 +48,8 @@ DIALOGUE = [
 
 
 def make_tokenizer(template=None, tokens=("<|im_start|>", "<|im_end|>")):
+    from transformers import PreTrainedTokenizerFast  # noqa: PLC0415
+
     vocabulary = {token: number for number, token in enumerate(("<unk>", *tokens))}
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>")),

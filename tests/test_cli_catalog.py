@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -143,13 +142,11 @@ def test_enrich_by_a_model(tmp_path, capsys):
 
 
 def test_help_is_quick():
-    began = time.perf_counter()
     code = (
         "import sys\nfrom toolflow_graph.cli.app import main\n"
         "try: main(['catalog', 'import', '--help'])\nfinally: print(*sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert time.perf_counter() - began < 5
     assert not {"yaml", "jsonschema", "numpy", "langgraph", "faiss"} & set(done.stdout.split())
 
 

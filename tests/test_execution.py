@@ -357,7 +357,7 @@ def test_call_that_goes_wrong_is_an_error_result_in_bounded_time(hostile, name, 
     assert outcome.failed
     assert outcome.content["error"].startswith(told)
     assert len(outcome.content["error"]) <= 2000
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 120
 
 
 def test_servers_end_with_the_run(hostile):
@@ -386,16 +386,15 @@ def test_interrupted_run_leaves_no_server(hostile, tmp_path):
         words = ["generate", "--settings", settings, "--out", tmp_path / "run", "--quiet"]
         script = "from toolflow_graph.cli import main; main()"
         process = subprocess.Popen([sys.executable, "-c", script, *words], stderr=subprocess.PIPE, text=True)
-        deadline = time.monotonic() + 120
-        while not any("tool_calls" in json.dumps(entry.answer) for entry in endpoint.log):
+        deadline = time.monotonic() + 180
+        while not (tmp_path / "pids.hangs").exists():
             assert process.poll() is None, process.stderr.read()
             assert time.monotonic() < deadline
-            time.sleep(0.1)
-        time.sleep(1)
+            time.sleep(0.02)
         for _ in range(2):
             process.send_signal(2)
             time.sleep(0.3)
-        _, told = process.communicate(timeout=30)
+        _, told = process.communicate(timeout=180)
     assert process.returncode == 130
     assert "--resume" in told
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from jsonschema import Draft202012Validator
-from transformers.utils.chat_template_utils import render_jinja_template
 
 from runs import copy_catalog, read_rows
 from test_export_preference import make_call, make_result, mended_record
@@ -213,6 +212,8 @@ def test_sharegpt_takes_turns_and_keeps_parallel_calls_together(records):
 
 def test_verl_rows_are_what_qwen_makes_of_calls_and_results(records):
     """The text of all turns but the system message equals that of Qwen2.5's template over messages with calls."""
+    from transformers.utils.chat_template_utils import render_jinja_template  # noqa: PLC0415
+
     for row, trl, record in zip(
         export_dialogues(records, "verl"), export_dialogues(records, "trl"), records, strict=True
     ):

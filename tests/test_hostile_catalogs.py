@@ -83,9 +83,9 @@ def merge_bomb(levels=12):
 def test_a_bad_file_is_one_line_and_the_rest_is_kept(tmp_path, name, content, said):
     write(tmp_path, content, name)
     write(tmp_path, [GOOD], "good.json")
-    began = time.perf_counter()
+    began = time.process_time()
     reading = read_source(tmp_path)
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
     assert [tool.name for tool in reading.tools] == ["get_weather"]
     (skipped,) = reading.skipped
     assert said in skipped.reason
@@ -175,9 +175,9 @@ def test_a_bomb_of_definitions_in_a_native_tool(tmp_path):
     }
     definitions["D20"] = {"type": "string"}
     bomb = {**GOOD, "name": "bomb", "parameters": {"$ref": "#/$defs/D0", "$defs": definitions}}
-    began = time.perf_counter()
+    began = time.process_time()
     reading = read_source(write(tmp_path, [bomb, GOOD]))
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
     assert [tool.name for tool in reading.tools] == ["get_weather"]
     assert "expand to more than" in reading.skipped[0].reason
 
@@ -354,9 +354,9 @@ def test_mutated_documents_are_read_or_refused(tmp_path, form):
     read = skipped = 0
     for _ in range(150 if form == "openapi" else 500):
         path.write_text(json.dumps(mutate(SEEDS[form], rng)), encoding="utf-8")
-        began = time.perf_counter()
+        began = time.process_time()
         reading = read_source(path)
-        assert time.perf_counter() - began < 5
+        assert time.process_time() - began < 5
         read += len(reading.tools)
         skipped += len(reading.skipped)
         for tool in reading.tools:

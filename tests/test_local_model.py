@@ -31,10 +31,10 @@ from toolflow_graph.settings import parse_settings
 from toolflow_graph.types import DialoguePlan, PlannedRequest, Scenario
 from toolflow_graph.validation.schemas import schema_errors
 
-pytestmark = [pytest.mark.local_model, pytest.mark.slow, pytest.mark.xdist_group("local_model")]
+pytestmark = [pytest.mark.local_model, pytest.mark.slow]
 
 PAGE = Path(__file__).parent.parent / "docs" / "local_model.md"
-READY_S = 60
+READY_S = 180
 ASKED = [{"role": "user", "content": "What is the weather like?"}]
 CUT = "cut off at the length limit"
 

@@ -36,7 +36,7 @@ def hostile(tmp_path):
 def assert_ended(pids):
     started = [int(line) for line in pids.read_text().split()]
     assert started
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while alive := [pid for pid in started if is_alive(pid)]:
         assert time.monotonic() < deadline, f"left behind: {alive}"
         time.sleep(0.02)
@@ -62,7 +62,7 @@ def serve_web(script="web.py", *arguments):
         stderr=subprocess.DEVNULL,
     )
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 180
         while True:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
@@ -133,7 +133,7 @@ def test_server_that_does_not_answer_is_told_in_one_line(hostile, monkeypatch, m
     with pytest.raises(CatalogError) as raised:
         load_catalog(source)
     assert str(raised.value) == f"{source}: the server {told}"
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 120
 
 
 @pytest.mark.parametrize(("mode", "told"), [("flood", "floods its standard output"), ("flood_line", "a line of more")])
@@ -141,7 +141,7 @@ def test_flood_ends_early(hostile, mode, told):
     began = time.monotonic()
     with pytest.raises(CatalogError, match=told):
         load_catalog(f"mcp:{hostile(mode)}")
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 120
 
 
 def test_flood_of_errors_does_no_harm(hostile):

@@ -316,9 +316,9 @@ def test_many_paths_through_few_schemas_stay_small_and_fast(tmp_path):
         for n in range(30)
     }
     schemas["S30"] = {"type": "string"}
-    began = time.perf_counter()
+    began = time.process_time()
     reading = read(tmp_path, api(answers({"$ref": "#/components/schemas/S0"}), components={"schemas": schemas}))
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
     (tool,) = reading.tools
     assert 10 <= len(list(iterate_slots(tool.returns))) <= 150
     assert reading.notes["tools whose deepest fields were left out"] == 1

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from postgres import PASSWORD, find_port, serve_postgres
-from runs import copy_catalog, read_files, run_all
+from runs import copy_catalog, play, read_files, run_all
 from toolflow_graph.cli.app import main
 from toolflow_graph.errors import RunError, SettingsError
 from toolflow_graph.runner import Run
@@ -44,16 +44,6 @@ def url(server, monkeypatch):
     """The address with `$NAME` for the password."""
     monkeypatch.setenv("TOOLFLOW_TEST_PASSWORD", PASSWORD)
     return server.replace("toolflow@", "toolflow:$TOOLFLOW_TEST_PASSWORD@")
-
-
-def play(run, on_event=None):
-    async def exhaust():
-        return [record.index async for record in run.play(on_event)]
-
-    try:
-        return asyncio.run(exhaust())
-    finally:
-        run.close()
 
 
 def find_database(folder):

@@ -1,6 +1,5 @@
 """Workers on a Ray cluster of several nodes, all of them here: the same bytes, whatever dies, and one budget."""
 
-import asyncio
 import json
 import os
 import signal
@@ -12,7 +11,7 @@ import pytest
 from endpoint import Endpoint
 from players import Players
 from postgres import PASSWORD, find_port, serve_postgres
-from runs import copy_catalog, read_files, read_rows, run_all
+from runs import copy_catalog, play, read_files, read_rows, run_all
 from toolflow_graph.errors import BudgetExceeded, RunError, SettingsError
 from toolflow_graph.runner import Run
 from toolflow_graph.runner.database import Database, list_begun
@@ -55,16 +54,6 @@ def cluster():
             yield cluster
         finally:
             cluster.shutdown()
-
-
-def play(run, on_event=None):
-    async def exhaust():
-        return [record.index async for record in run.play(on_event)]
-
-    try:
-        return asyncio.run(exhaust())
-    finally:
-        run.close()
 
 
 def find_actors(cluster):

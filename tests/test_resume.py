@@ -193,11 +193,11 @@ def test_signal_ends_the_run_in_good_order(tmp_path, calm, catalog, number):
     options = ["--catalog", catalog, "--dialogues", "24", "--seed", "11", "--concurrency", "2", "--out", str(folder)]
     process = subprocess.Popen([*COMMAND, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     lines = folder / "dialogues.jsonl"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not (lines.exists() and lines.stat().st_size) and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(number)
-    stdout, stderr = process.communicate(timeout=60)
+    stdout, stderr = process.communicate(timeout=180)
     assert process.returncode == 128 + number
     assert stdout == ""
     assert len(stderr.splitlines()) == 1

@@ -217,7 +217,7 @@ for turn in range(30):
     processes = [
         subprocess.Popen([sys.executable, "-c", script, str(number)], stderr=subprocess.PIPE) for number in range(4)
     ]
-    errors = [process.communicate(timeout=60)[1].decode() for process in processes]
+    errors = [process.communicate(timeout=180)[1].decode() for process in processes]
     assert [process.returncode for process in processes] == [0] * 4, errors
     EmbeddingCache().write([b"last"], np.ones((1, 8), np.float32))
     assert set(EmbeddingCache().read([b"last"])) == {b"last"}
@@ -253,7 +253,7 @@ print(json.dumps({"light": light, "loaded": loaded, "rows": rows.tolist(), "name
 
 def run_cold(texts, *flags):
     command = [sys.executable, "-W", "error::UserWarning", "-c", COLD, json.dumps(texts), *flags]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=180)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return json.loads(done.stdout)

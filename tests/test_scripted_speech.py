@@ -324,7 +324,7 @@ def test_dialogues_do_not_depend_on_hash_randomisation(bundled_graph):
         )
         for hash_seed in ("1", "4711")
     ]
-    (one, errors), (other, more) = (process.communicate(timeout=120) for process in running)
+    (one, errors), (other, more) = (process.communicate(timeout=180) for process in running)
     assert len(set(one.split())) == len(DEFAULT_MIX), errors + more
     assert one == other
 

@@ -20,13 +20,13 @@ from toolflow_graph.catalog import load_catalog
 from toolflow_graph.settings import DialogueSettings, StudioSettings
 from toolflow_graph.types import METHODS, PATTERNS
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("studio")]
+pytestmark = pytest.mark.slow
 
 TOP = Path(__file__).resolve().parents[1]
 GRAPH = "dialogue"
 STOPS = ["planner", "user", "assistant", "tool_simulator", "validator"]
 SHORT = {"seed": 3, "patterns": ["single", "chitchat"], "tools": 4, "max_requests": 2}
-READY_WITHIN = 60
+READY_WITHIN = 180
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def server(bundled_graph, tmp_path_factory):
     finally:
         process.terminate()
         try:
-            process.wait(15)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -16,7 +16,7 @@ import pytest
 
 from endpoint import Endpoint
 from players import Players
-from runs import copy_catalog, read_files, read_manifest, read_rows, run_all
+from runs import copy_catalog, play, read_files, read_manifest, read_rows, run_all
 from toolflow_graph.dataset import record_of
 from toolflow_graph.dialogue.stage import load_stage
 from toolflow_graph.errors import BudgetExceeded, ResourceError, RunError
@@ -44,16 +44,6 @@ def calm(catalog, tmp_path_factory):
     folder = tmp_path_factory.mktemp("calm") / "run"
     run_all(folder, catalog=catalog, dialogues=24, seed=11)
     return folder
-
-
-def play(run, on_event=None):
-    async def exhaust():
-        return [record.index async for record in run.play(on_event)]
-
-    try:
-        return asyncio.run(exhaust())
-    finally:
-        run.close()
 
 
 def list_all_threads(folder):
@@ -93,11 +83,11 @@ def test_a_run_that_is_killed_with_its_workers_in_the_middle(tmp_path, catalog, 
     command = [*COMMAND, *options, "--checkpoints", "journal", "--out", str(folder), "--progress", "json"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     lines = folder / "dialogues.jsonl"
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 180
     while not (lines.exists() and lines.stat().st_size) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=180)
     progress = [json.loads(line) for line in said.splitlines()]
     assert progress[0]["status"] == "running"
     assert progress[-1]["planned"] == 24

@@ -1,14 +1,14 @@
 """A tiny randomly initialised model with a real tokenizer, saved in Hugging Face form; nothing is downloaded."""
 
-import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 
 
 def make_tokenizer(texts=(), template=None):
     """Train a small byte-level BPE tokenizer, so that every text can be encoded, with offsets."""
+    from transformers import PreTrainedTokenizerFast  # noqa: PLC0415
+
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -26,6 +26,9 @@ def make_tokenizer(texts=(), template=None):
 
 def save_model(folder, tokenizer, seed=0):
     """Save a Llama of some ten thousand weights that speaks the tokenizer's tokens."""
+    import torch  # noqa: PLC0415
+    from transformers import LlamaConfig, LlamaForCausalLM  # noqa: PLC0415
+
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=len(tokenizer),

@@ -64,6 +64,7 @@ def call_tool(name, arguments):
     if name == "crash":
         raise KeyError("a bug in the server")
     if name == "hang":
+        Path(f"{sys.argv[2]}.hangs").touch()
         time.sleep(600)
     if name == "flood":
         flood(sys.stdout, "no message\n")

@@ -50,6 +50,7 @@ def train_on_preferences(
         max_length=None,
         bf16=computes_bf16(),
         use_cpu=find_device() == "cpu",
+        activation_checkpointing=True,  # two answers at a time, with their prompt, are long
         logging_steps=1,
         save_steps=settings.save_every,
         save_total_limit=2,

@@ -138,7 +138,7 @@ def _train(parts: _Parts, base: Base, out: Path, settings: FinetuneSettings, on_
         max_length=None,
         bf16=computes_bf16(),
         use_cpu=find_device() == "cpu",
-        gradient_checkpointing=False,
+        activation_checkpointing=False,
         logging_steps=1,
         save_steps=settings.save_every,
         save_total_limit=2,
