@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import sys
 
 import fsspec
@@ -214,12 +215,13 @@ def test_what_is_published_is_evaluated_validated_and_compared(run, published, t
 
 def test_leaks_are_left_out_of_shards(run, published, tmp_path, monkeypatch, capsys):
     rows = read_rows(run / "dialogues.jsonl")
-    said = next(message["content"] for message in rows[4]["messages"] if message["role"] == "user")
+    spoken = [(len(m["content"]), m["content"], row) for row in rows for m in row["messages"] if m["role"] == "user"]
+    _, said, leaking = max(spoken, key=lambda one: one[0])
     (tmp_path / "benchmark.txt").write_text(said)
-    against = ["--against", tmp_path / "benchmark.txt", "--drop", tmp_path]
+    against = ["--against", tmp_path / "benchmark.txt", "--ngrams-only", "--drop", tmp_path]
     assert call(monkeypatch, "overlap", published, *against) == 0
     assert "6 of 7 dialogues written" in capsys.readouterr().out
-    assert [row["id"] for row in read_rows(tmp_path / "set.jsonl")] == [row["id"] for row in rows if row != rows[4]]
+    assert [row["id"] for row in read_rows(tmp_path / "set.jsonl")] == [row["id"] for row in rows if row != leaking]
 
 
 @pytest.mark.parametrize(
@@ -248,7 +250,7 @@ def test_figures_do_not_overwrite_a_shard(run, tmp_path, monkeypatch, capsys):
     publish_run(run, str(tmp_path / "set"))
     shard = tmp_path / "set" / "dialogues-00000-of-00001.jsonl"
     before = shard.read_bytes()
-    for words in (["evaluate", "--json", shard], ["overlap", "--ngrams-only", "--against", shard, "--drop", shard]):
+    for words in (["export", "-f", "trl", "-o", shard], ["overlap", "--against", shard, "--drop", shard]):
         assert call(monkeypatch, words[0], tmp_path / "set", *words[1:]) == 1
         assert "is a file that is being" in " ".join(capsys.readouterr().err.split())
     assert shard.read_bytes() == before
@@ -294,6 +296,14 @@ def test_damaged_parquet_is_noticed_before_anything_of_it_is_read(run, tmp_path)
     damage(tmp_path / "set", "dialogues-00000-of-00001.parquet", lambda old: old[:500] + b"x" + old[501:])
     with pytest.raises(DatasetError, match=r"00000-of-00001\.parquet: not what was published"):
         next(open_dialogues(tmp_path / "set"))
+
+
+def test_a_line_that_is_no_dialogue_is_named(run, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    lines = (run / "dialogues.jsonl").read_bytes().splitlines(keepends=True)
+    (tmp_path / "run" / "dialogues.jsonl").write_bytes(b"".join([*lines[:4], b'{"id": "x"}\n', *lines[5:]]))
+    with pytest.raises(RunError, match=r"dialogues\.jsonl, line 5: not a dialogue as a run writes it"):
+        publish_run(tmp_path / "run", str(tmp_path / "set"), encoding="parquet", shard_size=3)
 
 
 def test_parquet_names_what_is_missing(run, tmp_path, monkeypatch, capsys):

@@ -38,9 +38,9 @@ def finetune(
     A training that was interrupted goes on from its last checkpoint when it is started again with the same settings.
     Raises `SettingsError` when `out` was made with others, `DatasetError` when nothing is left to train on.
     """
+    dialogues = [dialogue for source in sources for dialogue in open_dialogues(source)]
     _claim(out, sources, settings)
     base = load_base(settings.base, _read_template(settings), adapted=settings.adapt == "lora")
-    dialogues = [dialogue for source in sources for dialogue in open_dialogues(source)]
     if settings.method == "dpo":
         report = train_on_preferences(dialogues, base, out, settings, on_step)
     else:

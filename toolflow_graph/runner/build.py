@@ -255,7 +255,7 @@ def _find_in_database(
     if settings.keeping == "journal":
         drop_dialogues(database, [dialogue for index, dialogue in begun.items() if index in finished])
     unfinished = {dialogue: index for index, dialogue in begun.items() if index not in finished}
-    damaged = find_damaged_dialogues(database, unfinished)
+    damaged = find_damaged_dialogues(database, unfinished) if unfinished else []
     if damaged:
         damages.append(_say_damaged(database.address, damaged))
     drop_dialogues(database, damaged)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from toolflow_graph.dataset import ACCEPTED
 from toolflow_graph.errors import DatasetError, RunError
-from toolflow_graph.export.examples import dump_json
+from toolflow_graph.export.examples import UnfitError, dump_json
 from toolflow_graph.export.trl import trl_message
 from toolflow_graph.runner.manifest import Manifest, read_manifest
 from toolflow_graph.shards import Encoding, Shard, ShardFolder, ShardIndex
@@ -52,7 +52,9 @@ def publish_run(
                 if shard is None:
                     lines.seek(begin)
                     taken = islice(iter(lines.readline, b""), shard_size)
-                    size, stored = folder.write(name, taken if encoding == "jsonl" else encode_rows(_lay_out(taken)))
+                    if encoding == "parquet":
+                        taken = encode_rows(_lay_out(enumerate(taken, number * shard_size + 1), run / ACCEPTED))
+                    size, stored = folder.write(name, taken)
                     shard = Shard(name=name, dialogues=count, bytes=size, sha256=stored, lines_sha256=digest)
                     index = index.model_copy(update={"shards": (*shards, shard)})
                     folder.write_index(index)
@@ -95,14 +97,17 @@ def _measure(lines: Iterator[bytes]) -> tuple[int, str]:
     return count, digest.hexdigest()
 
 
-def _lay_out(lines: Iterable[bytes]) -> Iterator[JSON]:
-    """Yield the row of each line for Parquet, messages as a chat template takes them."""
-    for line in lines:
-        row = json.loads(line)
-        yield {
-            **{key: row[key] for key in ("id", "index", "seed", "patterns", "cast", "method")},
-            **{key: row["usage"][key] for key in ("turns", "calls")},
-            "messages": dump_json([trl_message(message) for message in row["messages"]]),
-            "tools": dump_json(row["tools"]),
-            "record": line.removesuffix(b"\n").decode(),
-        }
+def _lay_out(lines: Iterable[tuple[int, bytes]], path: Path) -> Iterator[JSON]:
+    """Yield the row of each numbered line for Parquet, messages as a chat template takes them."""
+    for number, line in lines:
+        try:
+            row = json.loads(line)
+            yield {
+                **{key: row[key] for key in ("id", "index", "seed", "patterns", "cast", "method")},
+                **{key: row["usage"][key] for key in ("turns", "calls")},
+                "messages": dump_json([trl_message(message) for message in row["messages"]]),
+                "tools": dump_json(row["tools"]),
+                "record": line.removesuffix(b"\n").decode(),
+            }
+        except (ValueError, LookupError, TypeError, UnfitError) as exc:
+            raise RunError(f"{path}, line {number}: not a dialogue as a run writes it: {exc!r}") from exc
