@@ -6,7 +6,8 @@ First dialogues are really played by rules in one process, into a folder; then, 
 them keeps of each, so many finished records are handed to a run by an engine that has them ready. Resident memory and
 the number of Python's objects are read now and then, after a collection; the growth is the slope of a straight line
 through the later half. Agents and checks have caches of bounded size, which a run takes some thousands of dialogues to
-fill: --clear empties them before each reading, so that only what is really kept shows.
+fill: --clear empties them before each reading, so that only what is really kept shows. At the end stands what the
+largest of them hold, and would hold if they were full of such entries.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import asyncio
 import functools
 import gc
 import os
+import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -71,6 +73,34 @@ def clear_caches() -> None:
                 found.cache_clear()
 
 
+def weigh_caches(largest: int) -> None:
+    """Print what the largest caches hold; what several of them share is counted in each."""
+    rows = []
+    for found in gc.get_objects():
+        if isinstance(found, CACHE) and str(found.__module__).startswith("toolflow_graph."):
+            info = found.cache_info()
+            if info.currsize and info.maxsize:
+                held = gc.get_referents(found)
+                size = sum(map(weigh, {id(one): one for one in held if isinstance(one, HELD)}.values())) / 2**20
+                full = size * info.maxsize / info.currsize
+                rows.append((size, full, info, f"{found.__module__.removeprefix('toolflow_graph.')}.{found.__name__}"))
+    print(f"  {'cache':44} {'entries':>8} {'at most':>8} {'MiB':>6} {'full':>6} {'hits':>5}")
+    for size, full, info, name in sorted(rows, reverse=True)[:largest]:
+        hits = 100 * info.hits / (info.hits + info.misses)
+        print(f"  {name:44} {info.currsize:8,} {info.maxsize:8,} {size:6.1f} {full:6.1f} {hits:4.0f}%")
+    print(f"  {'all':62} {sum(row[0] for row in rows):6.1f} {sum(row[1] for row in rows):6.1f}")
+
+
+HELD = (str, tuple, list, frozenset, set, int, float)
+"""Keys and results of caches whose size is counted."""
+
+
+def weigh(value: object) -> int:
+    """Return the bytes of a value and of what it holds, as far as that is plain."""
+    inner = value if isinstance(value, tuple | list | frozenset | set) else ()
+    return sys.getsizeof(value) + sum(weigh(part) for part in inner if isinstance(part, HELD))
+
+
 def read_resident() -> float:
     """Return the resident memory of this process in MiB."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
@@ -124,6 +154,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         print(f"played by rules, checkpoints = {chosen.checkpoints}")
         record = measure(settings, Path(folder) / "played", chosen.marks, clear=chosen.clear)
+        weigh_caches(12)
+        if not chosen.records:
+            return
         print("collected")
         many = settings.model_copy(update={"dialogues": chosen.records, "checkpoints": "none"})
         with patch.object(run, "build_engine", lambda _: ReadyEngine(record)):

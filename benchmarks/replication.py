@@ -145,11 +145,11 @@ def is_complete(run: Path) -> bool:
 
 
 def drop_overlap(run: Path, target: Path, *, with_cosine: bool) -> None:
-    seen: dict[Path, int] = {}
+    seen: dict[str, int] = {}
 
     def read() -> Iterator:
         for dialogue in open_dialogues(run):
-            seen[dialogue.path] = dialogue.line
+            seen[str(dialogue.path)] = dialogue.line
             yield dialogue
 
     found = find_overlap(load_benchmarks(["bfcl"]), dialogues=read(), encoder=load_encoder() if with_cosine else None)

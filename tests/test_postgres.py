@@ -212,6 +212,42 @@ def test_nothing_but_plain_data_is_revived(tmp_path, catalog, url, server):
     assert (tmp_path / "run" / "dialogues.jsonl").read_bytes() == whole  # what cannot be read begins anew
 
 
+@pytest.mark.parametrize(
+    ("change", "thread"),
+    [
+        ("UPDATE checkpoint_writes SET blob = overlay(blob placing 'X' from 3) WHERE thread_id = %s", 1),
+        ("UPDATE checkpoint_blobs SET type = 'empty' WHERE thread_id = %s", 2),
+        ("UPDATE checkpoint_writes SET channel = 'plan' WHERE thread_id = %s AND channel = 'messages'", 3),
+        ("UPDATE checkpoints SET checkpoint = jsonb_set(checkpoint, '{id}', '\"x\"') WHERE thread_id = %s", 4),
+        ("UPDATE checkpoints SET metadata = metadata || '{\"step\": 99}' WHERE thread_id = %s", 5),
+        ("UPDATE checkpoints SET type = NULL WHERE thread_id = %s", 6),
+    ],
+    ids=["write", "blob", "place", "checkpoint", "metadata", "unsealed"],
+)
+def test_of_damaged_rows_only_their_dialogue_begins_anew(stopped, server, change, thread):
+    folder, whole = stopped
+    (folder / "dialogues.jsonl").write_bytes(b"")
+    dialogue = f"s5-{thread:06d}"
+    database = find_database(folder)
+    with psycopg.connect(server, password=PASSWORD) as connection:
+        assert connection.execute(change, (database.name_thread(dialogue),)).rowcount > 0
+    with pytest.raises(RunError, match=f"the checkpoints of '{dialogue}' are damaged"):
+        read_steps(folder, thread)
+    run = Run.resume(folder)
+    assert run.damages == (f"{database.address}: damaged checkpoints of {dialogue}; begun anew",)
+    assert dialogue not in list_begun(database)
+    play(run)
+    assert read_files(folder) == whole
+    assert dialogue in list_begun(database)
+
+
+@pytest.fixture
+def stopped(tmp_path, catalog, calm, url):
+    """A folder with all checkpoints in the database, and the files of an undisturbed run."""
+    run_all(tmp_path / "run", catalog=catalog, dialogues=16, seed=5, checkpoint_url=url)
+    return tmp_path / "run", read_files(calm)
+
+
 def test_the_command_line_takes_the_address(tmp_path, catalog, url, monkeypatch, capsys):
     command = ["generate", "-n", "2", "--catalog", catalog, "--out", str(tmp_path / "run"), "--checkpoint-url", url]
     assert call(monkeypatch, *command, "--progress", "none") == 0

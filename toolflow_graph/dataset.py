@@ -4,8 +4,8 @@ Example of a line, shortened:
     {"id": "s7-000012", "messages": [{"role": "user", "content": "…"}, …], "tools": [{"type": "function", …}, …],
      "index": 12, "seed": 7, "patterns": ["sequential", "chitchat"], "plan": {…}, …}
 
-`open_dialogues` reads a run's folder, such a file, and any other JSON Lines with `messages` and `tools` as OpenAI or
-TRL has them.
+`open_dialogues` reads a run's folder, such a file, any other JSON Lines with `messages` and `tools` as OpenAI or TRL
+has them, and published shards. Whatever reads dialogues takes a `Source`, and gets at them by this module only.
 """
 
 import json
@@ -26,22 +26,31 @@ from toolflow_graph.dialogue.state import DialogueState
 from toolflow_graph.errors import DatasetError
 from toolflow_graph.models.settings import draw_models
 from toolflow_graph.settings import DialogueSettings
-from toolflow_graph.shards import INDEX, ShardFolder, is_url
+from toolflow_graph.shards import ShardFolder, is_shards, is_url
 from toolflow_graph.types import JSON, DialoguePlan, DialogueRecord, Finding, Provenance
 
 __all__ = [
     "ACCEPTED",
     "MANIFEST",
     "REJECTED",
+    "Source",
     "StoredDialogue",
+    "count_dialogues",
     "dialogue_id",
     "encode_record",
+    "find_run",
     "is_accepted",
+    "list_files",
+    "name_source",
     "open_dialogues",
     "read_dialogues",
+    "read_lines",
     "record_of",
     "replace_file",
 ]
+
+Source = Path | str
+"""Dialogues: a run's folder, a file, or shards, which are a folder or a URL (s3://…)."""
 
 ACCEPTED, REJECTED, MANIFEST = "dialogues.jsonl", "rejected.jsonl", "manifest.json"
 """Files of a run's folder."""
@@ -119,25 +128,65 @@ def encode_record(record: DialogueRecord) -> bytes:
     return line.encode("utf-8") + b"\n"
 
 
-def open_dialogues(source: Path | str, *, rejected: bool = False) -> Iterator[StoredDialogue]:
-    """Yield the dialogues of a run's folder, its accepted or its rejected ones, or those of a file in OpenAI format.
-
-    A folder of shards that was published is read too, by its path or its URL (s3://…).
+def open_dialogues(source: Source, *, rejected: bool = False) -> Iterator[StoredDialogue]:
+    """Yield the dialogues of a run's folder (accepted or rejected ones), of a file in OpenAI format, or of shards.
 
     In the files of a run a last line that was left unfinished is overlooked. Raises `DatasetError` as `read_dialogues`.
     """
-    if isinstance(source, str) and is_url(source):
-        return _read_shards(ShardFolder(source))
-    source = Path(source)
-    if (source / INDEX).exists():
-        return _read_shards(ShardFolder(source))
-    path = source / (REJECTED if rejected else ACCEPTED) if source.is_dir() else source
-    return read_dialogues(path, torn="skip" if (path.parent / MANIFEST).exists() else "error")
+    return (_read_line(*line) for line in read_lines(source, rejected=rejected))
 
 
-def _read_shards(folder: ShardFolder) -> Iterator[StoredDialogue]:
-    for path, number, raw in folder.read():
-        yield _read_line(path, number, raw)
+def read_lines(source: Source, *, rejected: bool = False) -> Iterator[tuple[Path | str, int, bytes]]:
+    """Yield file, number and bytes of the line of each dialogue that `open_dialogues` yields."""
+    if is_shards(source):
+        return ShardFolder(source).read()
+    path = _find_file(Path(source), rejected=rejected)
+    return _read_file(path, torn="skip" if (path.parent / MANIFEST).exists() else "error")
+
+
+def _find_file(source: Path, *, rejected: bool = False) -> Path:
+    return source / (REJECTED if rejected else ACCEPTED) if source.is_dir() else source
+
+
+def find_run(source: Source) -> Path | None:
+    """Return the folder of the run whose dialogues these are, None for shards and other files.
+
+    A folder that holds no shards is taken for a run; whoever reads its manifest is told if it is none.
+    """
+    if is_shards(source):
+        return None
+    path = Path(source)
+    return path if path.is_dir() else path.parent if (path.parent / MANIFEST).exists() else None
+
+
+def name_source(source: Source) -> str:
+    """Return the last part of where dialogues are: the name of the folder or file, without what lies above it."""
+    if is_url(source):
+        return str(source).rstrip("/").rpartition("/")[2]
+    return Path(source).resolve().name
+
+
+def list_files(sources: Iterable[Source]) -> set[Path]:
+    """Return the files on this machine that are read for these sources, resolved: nothing may be written over them."""
+    files: set[Path] = set()
+    for source in sources:
+        if not is_shards(source):
+            files.add(_find_file(Path(source)).resolve())
+        elif not is_url(source):
+            files.update(path.resolve() for path in Path(source).iterdir())
+    return files
+
+
+def count_dialogues(source: Source, *, rejected: bool = False) -> int | None:
+    """Return about how many dialogues will be read, None where that is not known; what is wrong is said by readers."""
+    try:
+        if is_shards(source):
+            index = ShardFolder(source).read_index()
+            return None if index is None else index.dialogues
+        with _find_file(Path(source), rejected=rejected).open("rb") as file:
+            return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
+    except (OSError, DatasetError):
+        return None
 
 
 def read_dialogues(path: Path, *, torn: Literal["error", "skip"] = "error") -> Iterator[StoredDialogue]:
@@ -146,12 +195,15 @@ def read_dialogues(path: Path, *, torn: Literal["error", "skip"] = "error") -> I
     `torn="skip"` overlooks a last line that a killed process left unfinished; raises `DatasetError` with file and line
     for everything else that is no dialogue.
     """
+    return (_read_line(*line) for line in _read_file(path, torn=torn))
+
+
+def _read_file(path: Path, *, torn: Literal["error", "skip"]) -> Iterator[tuple[Path, int, bytes]]:
     try:
         with path.open("rb") as file:
             for number, raw in enumerate(file, 1):
-                if not raw.strip() or (torn == "skip" and not raw.endswith(b"\n")):
-                    continue
-                yield _read_line(path, number, raw)
+                if raw.strip() and (raw.endswith(b"\n") or torn == "error"):
+                    yield path, number, raw
     except OSError as exc:
         raise DatasetError(f"{path}: cannot be read: {exc.strerror or exc}") from exc
 

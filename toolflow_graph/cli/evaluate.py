@@ -71,7 +71,11 @@ evaluate_app.command()(agreement)
 @evaluate_app.command(_DEFAULT, hidden=True)
 def measure(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="FILE…", help="JSON Lines with `messages` and `tools`, or a run's folder.")
+        list[str],
+        typer.Argument(
+            metavar="FILE…",
+            help="JSON Lines with `messages` and `tools`, a run's folder, or a published set (folder or URL).",
+        ),
     ],
     json_out: Annotated[Path | None, typer.Option("--json", help="Write everything to this file, as JSON.")] = None,
     markdown_out: Annotated[Path | None, typer.Option("--markdown", help="Write a report in Markdown.")] = None,
@@ -118,6 +122,7 @@ def measure(
 
     Works on runs and on any other dialogues in OpenAI (or TRL) format. docs/evaluation.md tells what each figure means.
     """
+    from toolflow_graph.dataset import list_files  # noqa: PLC0415
     from toolflow_graph.evaluation import EvaluationSettings, analyse_dialogues, compare_analyses  # noqa: PLC0415
 
     console = Console()
@@ -133,7 +138,7 @@ def measure(
         with show_progress(source.lines) as progress:
             analyses.append(
                 analyse_dialogues(
-                    str(path),
+                    path,
                     source.dialogues,
                     encoder=_load_encoder(encoder, backend, progress),
                     nli=nli,
@@ -144,7 +149,7 @@ def measure(
                 )
             )
     failure = None
-    if judge_out is not None and judge_out.resolve() in {path.resolve() for path in paths}:
+    if judge_out is not None and judge_out.resolve() in list_files(paths):
         raise typer.BadParameter("is a file that is being evaluated", param_hint="'--judge-out'")
     if judge is not None:
         options = JudgeOptions(
@@ -164,7 +169,7 @@ def measure(
         raise failure
 
 
-def _judge(paths: Sequence[Path], analyses: "list[Analysis]", options: JudgeOptions) -> "ToolflowError | None":
+def _judge(paths: Sequence[str], analyses: "list[Analysis]", options: JudgeOptions) -> "ToolflowError | None":
     """Add to each analysis what the judge says; returns what ended it early, so that the rest is shown before."""
     from toolflow_graph.dataset import open_dialogues  # noqa: PLC0415
 
@@ -178,21 +183,21 @@ def _judge(paths: Sequence[Path], analyses: "list[Analysis]", options: JudgeOpti
 
 
 class _Source:
-    """A file or run that is evaluated, and what is known of it besides."""
+    """What is evaluated, and what is known of it besides."""
 
-    def __init__(self, path: Path) -> None:
-        from toolflow_graph.dataset import ACCEPTED, open_dialogues  # noqa: PLC0415
+    def __init__(self, path: str) -> None:
+        from toolflow_graph.dataset import count_dialogues, open_dialogues  # noqa: PLC0415
 
         self.dialogues = open_dialogues(path)
-        self.lines = _count_lines(path / ACCEPTED if path.is_dir() else path)
+        self.lines = count_dialogues(path)
         self.quota: dict[str, float] | None = None
         self.tools: frozenset[str] | None = None
 
 
-def _open(path: Path, catalog: str | None) -> _Source:
+def _open(path: str, catalog: str | None) -> _Source:
     from toolflow_graph.catalog import load_catalog  # noqa: PLC0415
     from toolflow_graph.catalog.sources import is_live  # noqa: PLC0415
-    from toolflow_graph.dataset import ACCEPTED, MANIFEST  # noqa: PLC0415
+    from toolflow_graph.dataset import ACCEPTED, find_run  # noqa: PLC0415
     from toolflow_graph.errors import CatalogError  # noqa: PLC0415
     from toolflow_graph.evaluation.structure import count_quota  # noqa: PLC0415
     from toolflow_graph.runner.manifest import fingerprint_catalog, read_manifest  # noqa: PLC0415
@@ -200,8 +205,8 @@ def _open(path: Path, catalog: str | None) -> _Source:
     source = _Source(path)
     if catalog is not None:
         source.tools = frozenset(load_catalog(catalog).tools)
-    folder = path if path.is_dir() else path.parent
-    if not path.is_dir() and not (path.name == ACCEPTED and (folder / MANIFEST).exists()):
+    folder = find_run(path)
+    if folder is None or not (Path(path).is_dir() or Path(path).name == ACCEPTED):
         return source
     manifest = read_manifest(folder)
     source.quota = count_quota(manifest.settings)
@@ -214,14 +219,6 @@ def _open(path: Path, catalog: str | None) -> _Source:
         if fingerprint_catalog(loaded) == manifest.catalog.sha256:
             source.tools = frozenset(loaded.tools)
     return source
-
-
-def _count_lines(path: Path) -> int | None:
-    try:
-        with path.open("rb") as file:
-            return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
-    except OSError:
-        return None  # whoever reads it next says what is wrong
 
 
 def _load_nli(model: str | None, base_url: str | None, key_env: str | None) -> "NLIBackend | None":
@@ -270,13 +267,13 @@ def show_progress(lines: int | None) -> "Iterator[Progress]":
 
 
 def _write(
-    paths: Sequence[Path],
+    paths: Sequence[str],
     json_out: Path | None,
     markdown_out: Path | None,
     evaluations: "Sequence[Evaluation]",
     comparisons: "Sequence[Comparison]",
 ) -> None:
-    from toolflow_graph.dataset import replace_file  # noqa: PLC0415
+    from toolflow_graph.dataset import list_files, replace_file  # noqa: PLC0415
     from toolflow_graph.errors import DatasetError  # noqa: PLC0415
     from toolflow_graph.evaluation import render_markdown  # noqa: PLC0415
 
@@ -291,7 +288,7 @@ def _write(
     for out, text in texts:
         if out is None:
             continue
-        if out.resolve() in {path.resolve() for path in paths}:
+        if out.resolve() in list_files(paths):
             raise DatasetError(f"{out} is a file that is being evaluated; name another one")
         try:
             out.parent.mkdir(parents=True, exist_ok=True)

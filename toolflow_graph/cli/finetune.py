@@ -12,7 +12,10 @@ __all__ = ["finetune"]
 
 
 def finetune(
-    data: Annotated[list[Path], typer.Argument(metavar="DATA…", help="Runs' folders, or files of dialogues.")],
+    data: Annotated[
+        list[str],
+        typer.Argument(metavar="DATA…", help="Runs' folders, files of dialogues, or published sets (folder or URL)."),
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the model; a training that was begun goes on.")],
     base: Annotated[str, typer.Option(help="Base model: the embedded one (135M), or a folder or id.")] = "smollm2",
     method: Annotated[Literal["sft", "dpo"], typer.Option(help="Supervised, or on preference pairs.")] = "sft",

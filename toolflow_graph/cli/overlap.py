@@ -24,15 +24,19 @@ _LONGEST_STRETCH = 16
 
 def overlap(
     paths: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="FILE…", help="JSON Lines with `messages` and `tools`, or a run's folder."),
+        list[str] | None,
+        typer.Argument(
+            metavar="FILE…",
+            help="JSON Lines with `messages` and `tools`, a run's folder, or a published set (folder or URL).",
+        ),
     ] = None,
     *,
     against: Annotated[
         list[str],
         typer.Option(
             metavar="BENCHMARK",
-            help="bfcl, or a file or folder: tools in any form, dialogues, JSON Lines, text. May be repeated.",
+            help="bfcl, a published set, or a file or folder: tools in any form, dialogues, JSON Lines, text. May be "
+            "repeated.",
         ),
     ],
     catalog: Annotated[
@@ -68,7 +72,7 @@ def overlap(
     from toolflow_graph.overlap.decontaminate import name_targets, write_clean  # noqa: PLC0415
 
     targets = name_targets(files, drop) if drop is not None else {}
-    seen: dict[Path, int] = {}
+    seen: dict[str, int] = {}
     with _show_progress() as tell:
         benchmark = load_benchmarks(against)
         result = find_overlap(
@@ -78,7 +82,7 @@ def overlap(
             encoder=None
             if ngrams_only
             else load_encoder(encoder or DEFAULT_ENCODER, backend=backend or "torch", on_progress=tell),
-            sources=[*map(str, files), *([catalog] if catalog is not None else [])],
+            sources=[*files, *([catalog] if catalog is not None else [])],
         )
     if drop is not None:
         write_clean(result, targets, seen)
@@ -93,12 +97,12 @@ def overlap(
         raise typer.Exit(1)
 
 
-def _read(files: list[Path], seen: dict[Path, int]) -> "Iterator[StoredDialogue]":
+def _read(files: list[str], seen: dict[str, int]) -> "Iterator[StoredDialogue]":
     from toolflow_graph.dataset import open_dialogues  # noqa: PLC0415
 
     for path in files:
         for dialogue in open_dialogues(path):
-            seen[Path(dialogue.path)] = dialogue.line
+            seen[str(dialogue.path)] = dialogue.line
             yield dialogue
 
 
@@ -111,11 +115,11 @@ def _show_progress() -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: status.update(f"Encoding {done:,} of {total:,} texts (kept for the next time) …")
 
 
-def _write(result: "Overlap", out: Path, files: list[Path]) -> None:
-    from toolflow_graph.dataset import replace_file  # noqa: PLC0415
+def _write(result: "Overlap", out: Path, files: list[str]) -> None:
+    from toolflow_graph.dataset import list_files, replace_file  # noqa: PLC0415
     from toolflow_graph.errors import DatasetError  # noqa: PLC0415
 
-    if out.resolve() in {path.resolve() for path in files}:
+    if out.resolve() in list_files(files):
         raise DatasetError(f"{str(out)!r} is a file that is being read; name another one")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -16,10 +16,14 @@ __all__ = ["agreement", "rate"]
 
 def rate(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Dialogues to rate: JSON Lines in OpenAI format, or a run's folder.")
+        str,
+        typer.Argument(
+            metavar="FILE",
+            help="Dialogues to rate: JSON Lines in OpenAI format, a run's folder, or a published set (folder or URL).",
+        ),
     ],
     other: Annotated[
-        Path | None,
+        str | None,
         typer.Argument(metavar="[FILE_B]", help="With it, its dialogues are compared to the first file's, blind."),
     ] = None,
     *,

@@ -22,8 +22,11 @@ _MOST_RUNS = 4
 
 def report(
     sources: Annotated[
-        list[Path],
-        typer.Argument(metavar="RUN…", help="Folder of a run, or a file of dialogues; several stand side by side."),
+        list[str],
+        typer.Argument(
+            metavar="RUN…",
+            help="A run's folder, a file of dialogues, or a published set (folder or URL); several stand side by side.",
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="File to write.")],
     evaluation: Annotated[
@@ -73,7 +76,7 @@ def report(
 
 
 def _gather(
-    sources: list[Path], evaluation: Path | None, *, evaluated: bool, shown: int
+    sources: list[str], evaluation: Path | None, *, evaluated: bool, shown: int
 ) -> "tuple[list[GatheredRun], list[Comparison]]":
     """Read and evaluate all runs, with a progress bar on standard error."""
     from functools import partial  # noqa: PLC0415
@@ -81,6 +84,7 @@ def _gather(
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
 
+    from toolflow_graph.dataset import name_source  # noqa: PLC0415
     from toolflow_graph.evaluation import compare_analyses  # noqa: PLC0415
     from toolflow_graph.report import gather_run  # noqa: PLC0415
 
@@ -93,7 +97,7 @@ def _gather(
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         analyse = _prepare_analysis(progress) if evaluated and ready is None else None
         for number, source in enumerate(sources):
-            task = progress.add_task(f"reading {source.name}", total=_count_lines(source))
+            task = progress.add_task(f"reading {name_source(source)}", total=_count_both(source))
             measured = ready[number] if ready is not None else analyse
             runs.append(gather_run(source, measured, shown=shown, on_dialogue=partial(progress.advance, task)))
     analyses = [run.analysis for run in runs if run.analysis is not None]
@@ -132,19 +136,14 @@ def _prepare_analysis(
     return analyse
 
 
-def _count_lines(source: Path) -> int | None:
-    """Return about how many dialogues will be read; what cannot be read is complained of later."""
-    from toolflow_graph.dataset import ACCEPTED, REJECTED  # noqa: PLC0415
+def _count_both(source: str) -> int | None:
+    """Return about how many dialogues will be read, accepted and rejected ones."""
+    from toolflow_graph.dataset import count_dialogues, find_run  # noqa: PLC0415
 
-    lines = 0
-    for path in [source / ACCEPTED, source / REJECTED] if source.is_dir() else [source]:
-        try:
-            with path.open("rb") as file:
-                while block := file.read(1 << 20):
-                    lines += block.count(b"\n")
-        except OSError:
-            continue
-    return lines or None
+    accepted = count_dialogues(source)
+    if find_run(source) is None or not Path(source).is_dir():
+        return accepted
+    return (accepted or 0) + (count_dialogues(source, rejected=True) or 0) or None
 
 
 def _read_evaluations(path: Path, runs: int) -> "tuple[list[Evaluation], list[Comparison]]":

@@ -1,7 +1,6 @@
 """`toolflow validate`: the checks, on any file of dialogues in OpenAI format."""
 
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
@@ -17,7 +16,11 @@ __all__ = ["validate"]
 
 def validate(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="FILE…", help="JSON Lines with `messages` and `tools`, or a run's folder.")
+        list[str],
+        typer.Argument(
+            metavar="FILE…",
+            help="JSON Lines with `messages` and `tools`, a run's folder, or a published set (folder or URL).",
+        ),
     ],
     catalog: Annotated[
         str | None,
@@ -53,28 +56,27 @@ def validate(
 
 
 class _Source(NamedTuple):
-    """A file or folder to check; `returns` are the return schemas of its tools, as far as they are known.
+    """What is checked; `returns` are the return schemas of its tools, as far as they are known.
 
     Those of `guessed` tools were filled in: a real tool need not keep to them.
     """
 
-    path: Path
+    path: str
     returns: "Mapping[str, JSON] | None"
     guessed: frozenset[str] = frozenset()
 
 
-def _find_source(path: Path, catalog: str | None) -> _Source:
+def _find_source(path: str, catalog: str | None) -> _Source:
     from toolflow_graph.agents.search_tools import SEARCH_TOOLS  # noqa: PLC0415
     from toolflow_graph.catalog import load_catalog  # noqa: PLC0415
-    from toolflow_graph.dataset import MANIFEST  # noqa: PLC0415
+    from toolflow_graph.dataset import find_run  # noqa: PLC0415
     from toolflow_graph.errors import RunError  # noqa: PLC0415
     from toolflow_graph.runner.manifest import fingerprint_catalog, read_manifest  # noqa: PLC0415
 
-    folder = path if path.is_dir() else path.parent
-    ours = path.is_dir() or (folder / MANIFEST).exists()
+    folder = find_run(path)
     if catalog is not None:
         loaded = load_catalog(catalog)
-    elif ours:
+    elif folder is not None:
         note = read_manifest(folder).catalog
         loaded = load_catalog(note.path)
         if fingerprint_catalog(loaded) != note.sha256:

@@ -10,12 +10,12 @@ from typing import Any
 
 import yaml
 
-from toolflow_graph.dataset import MANIFEST
+from toolflow_graph.dataset import MANIFEST, Source, name_source
 from toolflow_graph.errors import DatasetError
 from toolflow_graph.export.examples import Example, Tally
 from toolflow_graph.export.hub import hub_features
 from toolflow_graph.export.splits import name_tool
-from toolflow_graph.shards import is_url
+from toolflow_graph.shards import is_shards
 from toolflow_graph.types import JSON
 
 __all__ = ["Statistics", "write_card"]
@@ -62,7 +62,7 @@ class Statistics:
 def write_card(
     path: Path,
     parts: Mapping[str, Statistics],
-    sources: Sequence[Path | str],
+    sources: Sequence[Source],
     tally: Tally,
     *,
     licence: str | None,
@@ -162,17 +162,17 @@ def _count_patterns(parts: Mapping[str, Statistics]) -> str:
     return _make_table(("pattern", *parts), rows)
 
 
-def _tell_sources(sources: Sequence[Path | str], parts: Mapping[str, Statistics]) -> str:
+def _tell_sources(sources: Sequence[Source], parts: Mapping[str, Statistics]) -> str:
     lines = [f"- {told}" for told in map(_tell_source, sources)]
     makers = sum((part.makers for part in parts.values()), Counter[str]())
     lines += [f"- {count:,} dialogues: {maker}" for maker, count in sorted(makers.items())]
     return "\n".join(lines)
 
 
-def _tell_source(source: Path | str) -> str:
+def _tell_source(source: Source) -> str:
     """Return where dialogues come from, without the paths of the machine that made them."""
-    if isinstance(source, str) and is_url(source):
-        return f"shards `{source.rstrip('/').rpartition('/')[2]}`"
+    if is_shards(source):
+        return f"shards `{name_source(source)}`"
     source = Path(source)
     folder = source if source.is_dir() else source.parent
     if not (folder / MANIFEST).exists():

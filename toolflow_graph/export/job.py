@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import islice, repeat
 from pathlib import Path
 
-from toolflow_graph.dataset import ACCEPTED, StoredDialogue, is_accepted, open_dialogues
+from toolflow_graph.dataset import Source, StoredDialogue, is_accepted, list_files, open_dialogues
 from toolflow_graph.errors import DatasetError
 from toolflow_graph.export.card import Statistics, write_card
 from toolflow_graph.export.examples import REJECTED, Tally, make_examples
@@ -16,7 +16,6 @@ from toolflow_graph.export.formats import FORMATS, ExportFormat, write_rows
 from toolflow_graph.export.sharegpt import DATASET_INFO
 from toolflow_graph.export.splits import SPLITS, Split, name_tool, read_footprint, split_by_tool
 from toolflow_graph.near_duplicates import find_near_duplicates
-from toolflow_graph.shards import is_url
 
 __all__ = ["ExportReport", "write_export"]
 
@@ -33,7 +32,7 @@ class ExportReport:
 
 
 def write_export(
-    sources: Sequence[Path | str],
+    sources: Sequence[Source],
     target: ExportFormat,
     out: Path,
     *,
@@ -58,7 +57,8 @@ def write_export(
 
     Raises `DatasetError` when a file cannot be read or written, or no row comes of it.
     """
-    _check_paths(sources, out)
+    if out.resolve() in list_files(sources):
+        raise DatasetError(f"{out} is a file that is being read; name another one")
     repeated: set[int] = set()
     if drop_near_duplicates:
         repeated = {place for place, _ in find_near_duplicates(_read_accepted(sources))}
@@ -90,13 +90,6 @@ def write_export(
     return ExportReport({name: out / file for name, file in names.items()}, parts, tally)
 
 
-def _check_paths(sources: Sequence[Path | str], out: Path) -> None:
-    paths = [Path(source) for source in sources if not is_url(source)]
-    files = [path / ACCEPTED if path.is_dir() else path for path in paths]
-    if out.resolve() in {file.resolve() for file in files}:
-        raise DatasetError(f"{out} is a file that is being read; name another one")
-
-
 def _name_files(target: ExportFormat, parts: Sequence[str]) -> dict[str, str]:
     """Return the file of each split in the folder, as `datasets` finds it there by itself."""
     if target == "hf":
@@ -104,7 +97,7 @@ def _name_files(target: ExportFormat, parts: Sequence[str]) -> dict[str, str]:
     return {name: f"{name}.{'parquet' if FORMATS[target].schema else 'jsonl'}" for name in parts}
 
 
-def _read_accepted(sources: Sequence[Path | str], tally: Tally | None = None) -> Iterator[StoredDialogue]:
+def _read_accepted(sources: Sequence[Source], tally: Tally | None = None) -> Iterator[StoredDialogue]:
     for source in sources:
         for dialogue in open_dialogues(source):
             if dialogue.record is None or is_accepted(dialogue.record):
@@ -114,7 +107,7 @@ def _read_accepted(sources: Sequence[Path | str], tally: Tally | None = None) ->
 
 
 def _take(
-    sources: Sequence[Path | str], repeated: Collection[int], limit: int | None, tally: Tally
+    sources: Sequence[Source], repeated: Collection[int], limit: int | None, tally: Tally
 ) -> Iterator[StoredDialogue]:
     """Yield the dialogues that are wanted, the same ones in every pass."""
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from toolflow_graph.dataset import StoredDialogue
+from toolflow_graph.dataset import Source, StoredDialogue
 from toolflow_graph.finetune.settings import FinetuneSettings
 from toolflow_graph.finetune.trainer import FinetuneReport
 
@@ -14,7 +14,7 @@ __all__ = ["write_card"]
 def write_card(
     out: Path,
     base: str,
-    sources: Sequence[Path],
+    sources: Sequence[Source],
     dialogues: Sequence[StoredDialogue],
     settings: FinetuneSettings,
     report: FinetuneReport,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolflow_graph.dataset import StoredDialogue, open_dialogues
+from toolflow_graph.dataset import Source, StoredDialogue, open_dialogues
 from toolflow_graph.devices import computes_bf16, find_device
 from toolflow_graph.errors import DatasetError, SettingsError
 from toolflow_graph.export import read_footprint, split_by_tool
@@ -39,16 +39,16 @@ class _Parts:
 
 
 def finetune(
-    sources: Sequence[Path], out: Path, settings: FinetuneSettings, *, on_step: OnStep | None = None
+    sources: Sequence[Source], out: Path, settings: FinetuneSettings, *, on_step: OnStep | None = None
 ) -> FinetuneReport:
-    """Train a base on the dialogues of runs or files, and save the merged model, its card and a report in `out`.
+    """Train a base on dialogues of runs, files or shards, and save the merged model, its card and a report in `out`.
 
     A training that was interrupted goes on from its last checkpoint when it is started again with the same settings.
     Raises `SettingsError` when `out` was made with others, `DatasetError` when nothing is left to train on.
     """
+    dialogues = [dialogue for source in sources for dialogue in open_dialogues(source)]
     _claim(out, sources, settings)
     base = load_base(settings.base, _read_template(settings), adapted=settings.adapt == "lora")
-    dialogues = [dialogue for source in sources for dialogue in open_dialogues(source)]
     if settings.method == "dpo":
         report = train_on_preferences(dialogues, base, out, settings, on_step)
     else:
@@ -58,7 +58,7 @@ def finetune(
     return report
 
 
-def _claim(out: Path, sources: Sequence[Path], settings: FinetuneSettings) -> None:
+def _claim(out: Path, sources: Sequence[Source], settings: FinetuneSettings) -> None:
     """Note in the folder what is trained, or see that it is the same."""
     note = {"sources": [str(source) for source in sources], "settings": settings.model_dump(mode="json")}
     path = out / SETTINGS

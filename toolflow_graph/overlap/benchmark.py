@@ -1,6 +1,6 @@
 """What a benchmark consists of: its tools, and its texts (questions, prompts, documents).
 
-A source is `bfcl`, a file, a folder of files, an MCP server or Python functions:
+A source is `bfcl`, a file, a folder of files, a published set, an MCP server or Python functions:
 
 - a catalog in any form that `toolflow catalog import` reads;
 - rows (JSON, JSON Lines): their tools are read from `tools` or `function`; with `messages` the texts are what user and
@@ -19,10 +19,11 @@ from toolflow_graph.catalog.detect import detect_form
 from toolflow_graph.catalog.documents import SUFFIXES, find_files, read_document
 from toolflow_graph.catalog.names import Names
 from toolflow_graph.catalog.sources import is_live, read_parsed
-from toolflow_graph.dataset import ACCEPTED
+from toolflow_graph.dataset import ACCEPTED, open_dialogues
 from toolflow_graph.errors import CatalogError, DatasetError
 from toolflow_graph.overlap.bfcl import BFCL, find_bfcl, trim_row
 from toolflow_graph.overlap.tokens import write_tool
+from toolflow_graph.shards import is_shards
 from toolflow_graph.types import JSON, Tool
 
 __all__ = ["Benchmark", "Passage", "list_said", "load_benchmarks"]
@@ -93,6 +94,10 @@ def load_benchmarks(sources: Iterable[str]) -> Benchmark:
         elif is_live(source):
             benchmark.names.append(source)
             benchmark.add_tools(read_source(source))
+        elif is_shards(source):
+            benchmark.names.append(source)
+            rows = [{"id": d.id, "messages": d.messages, "tools": d.tools} for d in open_dialogues(source)]
+            _add_rows(rows, Path(source), benchmark)
         else:
             benchmark.names.append(source)
             for path in _find_files(Path(source)):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from toolflow_graph.dataset import MANIFEST, REJECTED, StoredDialogue, open_dialogues
+from toolflow_graph.dataset import MANIFEST, REJECTED, Source, StoredDialogue, find_run, name_source, open_dialogues
 from toolflow_graph.errors import CatalogError, DatasetError, RunError
 from toolflow_graph.evaluation import Analysis, Evaluation
 from toolflow_graph.report.packing import PackedDialogues, Packer, pack_json
@@ -14,6 +14,7 @@ from toolflow_graph.report.run_graph import draw_run_graph
 from toolflow_graph.report.tally import Tally
 from toolflow_graph.runner import Manifest, read_manifest
 from toolflow_graph.settings import assign_patterns
+from toolflow_graph.shards import is_shards
 from toolflow_graph.types import JSON, PATTERNS, Pattern
 
 __all__ = ["DIALOGUES_SHOWN", "Analyse", "GatheredRun", "gather_run"]
@@ -41,16 +42,16 @@ class GatheredRun:
 
 
 def gather_run(
-    source: Path,
+    source: Source,
     measured: Evaluation | Analyse | None = None,
     *,
     shown: int = DIALOGUES_SHOWN,
     on_dialogue: Callable[[], None] | None = None,
 ) -> GatheredRun:
-    """Read a run's folder or a file of dialogues, once.
+    """Read a run's folder, a file of dialogues or shards, once.
 
     Args:
-        source: The folder or file.
+        source: The folder, file, or URL of shards.
         measured: An evaluation of it, or what measures its accepted dialogues while they are read.
         shown: Dialogues that the page will hold at most; figures count all.
         on_dialogue: Called after each dialogue.
@@ -76,12 +77,13 @@ def gather_run(
     if first is not None and callable(measured):
         analysis = measured(chain((first,), accepted), manifest)
     deque(accepted, maxlen=0)
-    if source.is_dir() and (source / REJECTED).exists():
+    folder = find_run(source)
+    if folder is not None and folder == Path(source) and (folder / REJECTED).exists():
         deque(read(rejected=True), maxlen=0)
     if not len(packer) and manifest is None:
         raise DatasetError(f"{source}: no dialogue in it; name a run's folder or a file of dialogues, one a line")
     evaluation = measured if isinstance(measured, Evaluation) else analysis.evaluation if analysis else None
-    name = source.resolve().name
+    name = name_source(source)
     graph, without_graph = _draw_graph(tally, manifest, name)
     absent += without_graph
     if not tally.planned:
@@ -108,14 +110,16 @@ def gather_run(
     return GatheredRun(told, packed, graph, evaluation, analysis)
 
 
-def _open_manifest(source: Path) -> tuple[Manifest | None, list[str]]:
+def _open_manifest(source: Source) -> tuple[Manifest | None, list[str]]:
     """Return the manifest, or None and the reason why there is none."""
-    if not source.is_dir():
-        return None, ["No manifest: this is a file of dialogues, so what was asked for and what it cost is not known."]
-    if not (source / MANIFEST).exists():
+    folder = find_run(source)
+    if folder is None or folder != Path(source):
+        what = "these are shards" if is_shards(source) else "this is a file of dialogues"
+        return None, [f"No manifest: {what}, so what was asked for and what it cost is not known."]
+    if not (folder / MANIFEST).exists():
         return None, [f"No {MANIFEST} in the folder, so what was asked for and what it cost is not known."]
     try:
-        return read_manifest(source), []
+        return read_manifest(folder), []
     except RunError as exc:
         return None, [f"The manifest cannot be read: {exc}"]
 

@@ -14,7 +14,13 @@ from toolflow_graph.live.executions import name_executions
 from toolflow_graph.models.settings import ModelSettings, change_models
 from toolflow_graph.runner.checkpoints import drop_threads, find_last_step, list_threads
 from toolflow_graph.runner.damage import find_damage, find_damaged_threads, set_aside
-from toolflow_graph.runner.database import Database, drop_dialogues, list_begun, prepare_database
+from toolflow_graph.runner.database import (
+    Database,
+    drop_dialogues,
+    find_damaged_dialogues,
+    list_begun,
+    prepare_database,
+)
 from toolflow_graph.runner.engine import Engine, Place
 from toolflow_graph.runner.folder import RunFolder, blame_disk, find_checkpoints, name_checkpoints
 from toolflow_graph.runner.local import LocalEngine
@@ -215,7 +221,7 @@ def _find_begun(folder: RunFolder, manifest: Manifest, settings: RunSettings, da
         return {}
     finished = {index for file in (folder.accepted, folder.rejected) for index in file}
     if (database := find_database(manifest)) is not None:
-        return dict.fromkeys(_find_in_database(database, settings, finished), database)
+        return dict.fromkeys(_find_in_database(database, settings, finished, damages), database)
     found: defaultdict[int, list[tuple[Path, str]]] = defaultdict(list)
     for path in find_checkpoints(folder.path):
         done: list[str] = []
@@ -231,7 +237,7 @@ def _find_begun(folder: RunFolder, manifest: Manifest, settings: RunSettings, da
                 done.append(thread)
         damaged = find_damaged_threads(path, begun)
         if damaged:
-            damages.append(f"{path}: damaged checkpoints of {', '.join(damaged)}; begun anew")
+            damages.append(_say_damaged(path, damaged))
         drop_threads(path, (*done, *damaged))
         for thread in begun.keys() - set(damaged):
             found[begun[thread]].append((path, thread))
@@ -241,12 +247,23 @@ def _find_begun(folder: RunFolder, manifest: Manifest, settings: RunSettings, da
     }
 
 
-def _find_in_database(database: Database, settings: RunSettings, finished: Collection[int]) -> list[int]:
+def _find_in_database(
+    database: Database, settings: RunSettings, finished: Collection[int], damages: list[str]
+) -> list[int]:
     prepare_database(database)
     begun = {int(dialogue.rpartition("-")[2]): dialogue for dialogue in list_begun(database)}
     if settings.keeping == "journal":
         drop_dialogues(database, [dialogue for index, dialogue in begun.items() if index in finished])
-    return [index for index in begun if index not in finished]
+    unfinished = {dialogue: index for index, dialogue in begun.items() if index not in finished}
+    damaged = find_damaged_dialogues(database, unfinished) if unfinished else []
+    if damaged:
+        damages.append(_say_damaged(database.address, damaged))
+    drop_dialogues(database, damaged)
+    return [index for dialogue, index in unfinished.items() if dialogue not in damaged]
+
+
+def _say_damaged(place: object, dialogues: Collection[str]) -> str:
+    return f"{place}: damaged checkpoints of {', '.join(dialogues)}; begun anew"
 
 
 def _open_spending(stage: Stage, out: Path | None) -> Spending | None:

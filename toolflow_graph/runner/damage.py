@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
-from toolflow_graph.runner.seals import SealedSerializer, is_sealed
+from toolflow_graph.runner.seals import are_whole
 
 __all__ = ["find_damage", "find_damaged_threads", "set_aside"]
 
@@ -52,22 +52,13 @@ def find_damage(path: Path) -> str | None:
 
 def find_damaged_threads(path: Path, threads: Iterable[str]) -> list[str]:
     """Return those of the threads in a sound file of which a row is not as it was written, or cannot be revived."""
-    serde = SealedSerializer()
     with closing(sqlite3.connect(path)) as connection:
         connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
-        return [thread for thread in threads if not _is_whole(connection, thread, serde)]
-
-
-def _is_whole(connection: sqlite3.Connection, thread: str, serde: SealedSerializer) -> bool:
-    for statement in _ROWS:
-        for kind, content, *place in connection.execute(statement, (thread,)):
-            if not is_sealed(place, kind, content):
-                return False
-            try:
-                serde.loads_typed((kind, content))
-            except Exception:  # noqa: BLE001 - whatever stands there, it was not written by a run
-                return False
-    return True
+        return [
+            thread
+            for thread in threads
+            if not all(are_whole(connection.execute(statement, (thread,))) for statement in _ROWS)
+        ]
 
 
 def _count_tables(connection: sqlite3.Connection) -> int:

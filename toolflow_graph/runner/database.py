@@ -13,16 +13,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl, quote, unquote
 
 from toolflow_graph.errors import RunError
+from toolflow_graph.runner.seals import are_whole
 
 if TYPE_CHECKING:
     import psycopg
 
 __all__ = [
     "CONNECT_S",
+    "PUT_SEALED",
     "Database",
     "blame_database",
     "drop_dialogues",
     "drop_run",
+    "find_damaged_dialogues",
     "list_begun",
     "prepare_database",
     "read_address",
@@ -39,6 +42,28 @@ _GO_ON = "all finished dialogues are kept: mend it, then resume the run"
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
 
 _TABLES = ("checkpoints", "checkpoint_blobs", "checkpoint_writes")
+
+_BLOBS = """SELECT type, blob, thread_id, checkpoint_ns, channel, version FROM checkpoint_blobs
+    WHERE thread_id = %s"""
+_WRITES = """SELECT type, blob, thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel
+    FROM checkpoint_writes WHERE thread_id = %s"""
+_ROWS = (_BLOBS, _WRITES)
+"""Kind and content, then the row's other columns in the order in which they were sealed."""
+
+_COLUMNS = "thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, checkpoint, metadata"
+_SEAL = f"'sha256:' || encode(sha256(convert_to(jsonb_build_array({_COLUMNS})::text, 'UTF8')), 'hex')"
+"""Seal of a checkpoint, in its column `type`, which nobody else uses: how JSONB is written down, the server knows."""
+
+PUT_SEALED = f"""
+    WITH given ({_COLUMNS}) AS (VALUES (%s::text, %s::text, %s::text, %s::text, %s::jsonb, %s::jsonb))
+    INSERT INTO checkpoints ({_COLUMNS}, type) SELECT given.*, {_SEAL} FROM given
+    ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id) DO UPDATE SET
+        parent_checkpoint_id = EXCLUDED.parent_checkpoint_id,
+        checkpoint = EXCLUDED.checkpoint,
+        metadata = EXCLUDED.metadata,
+        type = EXCLUDED.type
+"""  # noqa: S608
+_UNSEALED = f"SELECT 1 FROM checkpoints WHERE thread_id = %s AND type IS DISTINCT FROM {_SEAL} LIMIT 1"  # noqa: S608
 
 _LOCK = 0x746F6F6C666C6F77
 """Key of the advisory lock under which tables are made: several runs may find an empty database at the same time."""
@@ -163,6 +188,21 @@ def _find(cursor: "psycopg.Cursor[Any]", database: Database) -> list[str]:
     )
     rows = cursor.execute(query, (prefix, f"{prefix}zzz", prefix)).fetchall()
     return sorted(thread.removeprefix(prefix) for (thread,) in rows)
+
+
+def find_damaged_dialogues(database: Database, dialogues: Iterable[str]) -> list[str]:
+    """Return those of the dialogues of which a row is not as it was written, or cannot be revived."""
+
+    def look(cursor: "psycopg.Cursor[Any]") -> list[str]:
+        return [dialogue for dialogue in dialogues if not _is_whole(cursor, database.name_thread(dialogue))]
+
+    return _work(database, look)
+
+
+def _is_whole(cursor: "psycopg.Cursor[Any]", thread: str) -> bool:
+    if cursor.execute(_UNSEALED, (thread,)).fetchone() is not None:
+        return False
+    return all(are_whole(cursor.execute(statement, (thread,))) for statement in _ROWS)
 
 
 def drop_dialogues(database: Database, dialogues: Iterable[str]) -> None:

@@ -4,7 +4,7 @@ Everything happens in a copy of the dialogue's checkpoints: the run's own files 
 """
 
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ from toolflow_graph.models.prices import load_prices
 from toolflow_graph.runner.build import find_database, refuse_changes
 from toolflow_graph.runner.checkpoints import GroupSaver, copy_thread, find_last_step, open_checkpoints
 from toolflow_graph.runner.damage import find_damaged_threads
-from toolflow_graph.runner.database import require_postgres
+from toolflow_graph.runner.database import find_damaged_dialogues, require_postgres
 from toolflow_graph.runner.folder import blame_disk, find_checkpoints
 from toolflow_graph.runner.manifest import read_manifest
 from toolflow_graph.runner.play import Machine, Player
@@ -175,6 +175,7 @@ async def open_replay(folder: Path, dialogue: str) -> AsyncIterator[Replay]:
                 require_postgres()
                 from toolflow_graph.runner.shared_checkpoints import copy_dialogue  # noqa: PLC0415 - an extra
 
+                _refuse_damage(database.address, thread, find_damaged_dialogues(database, [thread]))
                 found = await copy_dialogue(database, thread, saver)
             else:
                 with blame_disk(folder):
@@ -191,10 +192,14 @@ def _copy(folder: Path, thread: str, copy: Path) -> bool:
     last, source = max(((find_last_step(path, thread), path) for path in find_checkpoints(folder)), default=("", None))
     if not last or source is None:
         return False
-    if find_damaged_threads(source, [thread]):
-        raise RunError(f"{source}: the checkpoints of {thread!r} are damaged; its steps cannot be shown")
+    _refuse_damage(source, thread, find_damaged_threads(source, [thread]))
     copy_thread(source, copy, thread)
     return True
+
+
+def _refuse_damage(place: object, thread: str, damaged: Sequence[str]) -> None:
+    if damaged:
+        raise RunError(f"{place}: the checkpoints of {thread!r} are damaged; its steps cannot be shown")
 
 
 def _miss(folder: Path, thread: str, settings: RunSettings) -> str:

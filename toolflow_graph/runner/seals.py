@@ -1,12 +1,12 @@
 """Rows of checkpoints under a checksum, so that a damaged one is noticed and never played on from."""
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-__all__ = ["SealedSerializer", "is_sealed", "seal"]
+__all__ = ["SealedSerializer", "are_whole", "seal"]
 
 _SEALED = "+crc32"
 _SIZE = 4
@@ -20,7 +20,7 @@ class SealedSerializer(JsonPlusSerializer):
         super().__init__(pickle_fallback=False, allowed_json_modules=None, allowed_msgpack_modules=None)
 
     def loads_typed(self, data: tuple[str, bytes]) -> Any:
-        """Return a value; whether it is whole was asked when its thread was taken up (`damage.py`).
+        """Return a value; whether it is whole was asked when its thread was taken up (`are_whole`).
 
         Raises `ValueError` for a form that a run does not write.
         """
@@ -37,8 +37,20 @@ def seal(place: Iterable[object], kind: str, content: bytes) -> tuple[str, bytes
     return kind + _SEALED, content + _sum(place, kind, content)
 
 
-def is_sealed(place: Iterable[object], kind: object, content: object) -> bool:
-    """Say whether a row is as it was written."""
+def are_whole(rows: Iterable[Sequence[Any]]) -> bool:
+    """Say whether rows are as they were written and can be revived: kind and content, then what else was sealed."""
+    serde = SealedSerializer()
+    for kind, content, *place in rows:
+        if not _is_sealed(place, kind, content):
+            return False
+        try:
+            serde.loads_typed((kind, content))
+        except Exception:  # noqa: BLE001 - whatever stands there, it was not written by a run
+            return False
+    return True
+
+
+def _is_sealed(place: Iterable[object], kind: object, content: object) -> bool:
     if not isinstance(kind, str) or not isinstance(content, bytes) or not kind.endswith(_SEALED):
         return False
     whole = content[:-_SIZE]

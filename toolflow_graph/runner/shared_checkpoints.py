@@ -17,8 +17,8 @@ from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
 from toolflow_graph.runner.checkpoints import GroupSaver
-from toolflow_graph.runner.database import CONNECT_S, Database, blame_database, read_address
-from toolflow_graph.runner.seals import SealedSerializer
+from toolflow_graph.runner.database import CONNECT_S, PUT_SEALED, Database, blame_database, read_address
+from toolflow_graph.runner.seals import SealedSerializer, seal
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
@@ -29,8 +29,11 @@ __all__ = ["SharedSaver", "copy_dialogue", "open_shared_checkpoints"]
 class SharedSaver(AsyncPostgresSaver):
     """An `AsyncPostgresSaver` on one connection, with what a run asks of its savers (see `GroupSaver`).
 
-    As there, a thread that was begun by another process is not looked for unless it was named to `admit` before.
+    As there, a thread that was begun by another process is not looked for unless it was named to `admit` before, and
+    each row has a checksum.
     """
+
+    UPSERT_CHECKPOINTS_SQL = PUT_SEALED
 
     def __init__(self, connection: AsyncConnection[dict[str, Any]], database: Database) -> None:
         super().__init__(connection, serde=SealedSerializer())
@@ -84,6 +87,17 @@ class SharedSaver(AsyncPostgresSaver):
         """Save what a task wrote."""
         with blame_database(self._database):
             await super().aput_writes(config, writes, task_id, task_path)
+
+    def _dump_blobs(self, *args: Any, **kwargs: Any) -> list[tuple[Any, ...]]:
+        return [_seal_row(row) for row in super()._dump_blobs(*args, **kwargs)]
+
+    def _dump_writes(self, *args: Any, **kwargs: Any) -> list[tuple[Any, ...]]:
+        return [_seal_row(row) for row in super()._dump_writes(*args, **kwargs)]
+
+
+def _seal_row(row: Sequence[Any]) -> tuple[Any, ...]:
+    *place, kind, content = row
+    return (*place, *seal(place, kind, content))
 
 
 @asynccontextmanager

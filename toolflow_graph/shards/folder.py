@@ -1,10 +1,10 @@
-"""A published data set: a folder of shards, here or in an object store, and an index that says which of them count.
+"""The folder of a published data set: writing shards so that they are whole or not there, and reading them.
 
 Whatever fsspec knows is a place for it: a path, s3://bucket/folder, gs://…, memory://… in tests. A shard gets its name
 when it is complete, and counts when the index names it; the index is replaced after every shard.
 
     index.json                             what is there: names, numbers of dialogues, hashes
-    dialogues-00000-of-00020.jsonl, …      lines as in a run's `dialogues.jsonl`
+    dialogues-00000-of-00020.jsonl, …      lines as in a run's `dialogues.jsonl`; or .parquet, see `parquet.py`
 """
 
 import hashlib
@@ -18,26 +18,31 @@ import fsspec
 from pydantic import ValidationError
 
 from toolflow_graph.errors import DatasetError
+from toolflow_graph.shards.parquet import decode_lines, require_parquet
 from toolflow_graph.types import Record
 
-__all__ = ["INDEX", "Shard", "ShardFolder", "ShardIndex", "is_url"]
+__all__ = ["INDEX", "Encoding", "Shard", "ShardFolder", "ShardIndex", "is_shards", "is_url"]
 
 INDEX = "index.json"
 
+Encoding = Literal["jsonl", "parquet"]
+
 
 class Shard(Record):
-    """A file of an index; `sha256` is that of its bytes."""
+    """A file of an index: `sha256` is that of its bytes, `lines_sha256` that of the lines of the run it was made of."""
 
     name: str
     dialogues: int
     bytes: int
     sha256: str
+    lines_sha256: str
 
 
 class ShardIndex(Record):
     """What `index.json` holds; `run` is the id of the run, and `complete` says that all of it is there."""
 
     format: Literal[1] = 1
+    encoding: Encoding = "jsonl"
     run: str
     settings_sha256: str
     dialogues: int
@@ -49,6 +54,11 @@ class ShardIndex(Record):
 def is_url(place: object) -> bool:
     """Say whether a place is an address for fsspec and not a path."""
     return isinstance(place, str) and "://" in place
+
+
+def is_shards(place: str | Path) -> bool:
+    """Say whether a place is to be read as shards: an address, or a folder with an index."""
+    return is_url(place) or (Path(place) / INDEX).is_file()
 
 
 class ShardFolder:
@@ -76,57 +86,76 @@ class ShardFolder:
         except ValidationError as exc:
             raise DatasetError(f"{self.place}/{INDEX}: not an index of shards: {exc.errors()[0]['msg']}") from exc
 
-    def write(self, name: str, chunks: Iterable[bytes]) -> None:
-        """Write a file, which gets its name when it is complete."""
+    def write(self, name: str, chunks: Iterable[bytes]) -> tuple[int, str]:
+        """Write a file, which gets its name when it is complete; returns its size and its SHA-256."""
         path, temporary = f"{self._root}/{name}", f"{self._root}/.{name}.tmp"
+        size, digest = 0, hashlib.sha256()
         with _blame(self.place):
             self._fs.makedirs(self._root, exist_ok=True)
             with self._fs.open(temporary, "wb") as file:
                 for chunk in chunks:
                     file.write(chunk)
+                    digest.update(chunk)
+                    size += len(chunk)
                 file.flush()
                 if "file" in self._protocols:
                     os.fsync(file.fileno())
             self._fs.mv(temporary, path)
+        return size, digest.hexdigest()
 
     def write_index(self, index: ShardIndex) -> None:
         """Replace the index."""
         self.write(INDEX, [index.model_dump_json(indent=2).encode() + b"\n"])
 
-    def read(self, *, partial: bool = False) -> Iterator[tuple[str, int, bytes]]:
+    def read(self) -> Iterator[tuple[str, int, bytes]]:
         """Yield shard, number and bytes of each line, in order.
 
-        Raises `DatasetError` when there is no index, shards are still to come (unless `partial`), or the bytes of one
-        are not those that were published.
+        Raises `DatasetError` when there is no index, shards are still to come, or the bytes of one are not those that
+        were published.
         """
         index = self.read_index()
         if index is None:
             raise DatasetError(f"{self.place}: no published data set: it has no {INDEX}")
-        if not index.complete and not partial:
+        if not index.complete:
             there = sum(shard.dialogues for shard in index.shards)
             raise DatasetError(
                 f"{self.place}: only {there:,} of {index.dialogues:,} dialogues are published; finish it with "
                 "toolflow publish"
             )
+        if index.encoding == "parquet":
+            require_parquet()
         for shard in index.shards:
-            yield from self._read_shard(shard)
+            if "/" in shard.name:
+                raise DatasetError(f"{self.place}/{INDEX}: {shard.name!r} is no name of a shard")
+            where = f"{self.place.rstrip('/')}/{shard.name}"
+            lines = self._read_lines(where, shard) if index.encoding == "jsonl" else self._read_parquet(where, shard)
+            for number, raw in enumerate(lines, 1):
+                yield where, number, raw
 
-    def _read_shard(self, shard: Shard) -> Iterator[tuple[str, int, bytes]]:
-        where = f"{self.place.rstrip('/')}/{shard.name}"
-        if "/" in shard.name:
-            raise DatasetError(f"{self.place}/{INDEX}: {shard.name!r} is no name of a shard")
+    def _read_lines(self, where: str, shard: Shard) -> Iterator[bytes]:
         digest = hashlib.sha256()
         with _blame(where), self._fs.open(f"{self._root}/{shard.name}", "rb") as file:
-            for number, raw in enumerate(file, 1):
+            for raw in file:
                 digest.update(raw)
-                yield where, number, raw
-        if digest.hexdigest() != shard.sha256:
-            raise DatasetError(f"{where}: not what was published; publish the run again in another folder")
+                yield raw
+        _compare(where, digest.hexdigest(), shard)
+
+    def _read_parquet(self, where: str, shard: Shard) -> Iterator[bytes]:
+        """Yield the lines of a shard that is held in memory as it is stored: its end has to be read first."""
+        with _blame(where):
+            content = self._fs.cat_file(f"{self._root}/{shard.name}")
+            _compare(where, hashlib.sha256(content).hexdigest(), shard)
+            yield from decode_lines(content)
 
     @property
     def _protocols(self) -> tuple[str, ...]:
         protocol = self._fs.protocol
         return (protocol,) if isinstance(protocol, str) else tuple(protocol)
+
+
+def _compare(where: str, digest: str, shard: Shard) -> None:
+    if digest != shard.sha256:
+        raise DatasetError(f"{where}: not what was published; publish the run again in another folder")
 
 
 @contextmanager
