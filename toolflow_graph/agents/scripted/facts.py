@@ -18,6 +18,13 @@ _OWN_NAMES = frozenset(
     "passenger guest customer patient applicant account member attendee traveller student holder".split()
 )
 _REUSE, _SHARE, _AT_HOME = 0.85, 0.6, 0.4
+_FRESH = 4
+"""Requests for which what was said is at hand; dialogues of usual length have no more."""
+
+_LASTING = frozenset({"city", "country", "person", "email", "phone", "address", "currency"})
+_STILL_MEANT = 0.4
+"""How often something else that was said long ago is meant again."""
+
 _TEXT: JSON = {"type": "string"}
 
 
@@ -29,12 +36,28 @@ class Facts:
         self.home = home
         self.rng = rng
         self.said: JSON = {}
+        self.request = 0
+        self._when: dict[str, int] = {}
+
+    def copy(self) -> "Facts":
+        """Return facts that go on by themselves, drawing from the same generator."""
+        other = Facts(self.home, self.rng)
+        other.said, other.request, other._when = dict(self.said), self.request, dict(self._when)
+        return other
 
     def note(self, values: JSON) -> None:
         """Keep values that were said, the latest last."""
         for name, value in values.items():
             self.said.pop(name, None)
             self.said[name] = value
+            self._when[name] = self.request
+
+    def at_hand(self) -> JSON:
+        """Return what was said lately: "there" and "that day" mean nothing older."""
+        return {name: value for name, value in self.said.items() if self._is_fresh(name)}
+
+    def _is_fresh(self, name: str) -> bool:
+        return self.request - self._when[name] <= _FRESH
 
     def draw(self, tool: Tool, fed: Collection[str], must: Collection[str]) -> JSON:
         """Return a value for every parameter that somebody could say; `fed` ones come from earlier results."""
@@ -71,7 +94,8 @@ class Facts:
         makes_it = action == "create" and set(words_of(tool.name)[1:]) & set(words_of(name))
         said = self.said.get(name)
         if said is not None and not makes_it and fits(schema, said) and (linked or self.rng.random() < _REUSE):
-            return said
+            if self._is_fresh(name) or kind in _LASTING or self.rng.random() < _STILL_MEANT:
+                return said
         if kind == "person" and _OWN_NAMES & set(words_of(name)):
             return self.home.name
         if kind == "currency":
