@@ -14,11 +14,12 @@ from toolflow_graph.agents.scripted.request_frames import Needs, askable, change
 from toolflow_graph.agents.scripted.sense import Link, sense
 from toolflow_graph.agents.scripted.speech import bank, pairs
 from toolflow_graph.agents.scripted.text import Manner, draw_manner
-from toolflow_graph.agents.scripted.trail import Trail, name_thing
+from toolflow_graph.agents.scripted.trail import LIST, Trail, name_thing
 from toolflow_graph.agents.search_tools import phrase_queries
 from toolflow_graph.errors import PlanError
 from toolflow_graph.frames import parse_frame
 from toolflow_graph.types import JSON, ErrorPhrasing, Pattern, PlannedRequest, Tool
+from toolflow_graph.values import kind_of
 
 __all__ = ["Composer"]
 
@@ -34,12 +35,13 @@ class Composer:
         self.manner: Manner = draw_manner(brief.rng("manner"))
         self.calls: list[JSON] = []
         self.acts: list[JSON] = []
-        self.facts = Facts(home, rng)
+        self.long = brief.requests[1] > LONG
+        self.facts = Facts(home, rng, long=self.long)
         self.made: dict[str, int] = {}
         self.request = -1
         self.domain = ""
         self.spoken: set[str] = set()
-        self.trail = Trail()
+        self.trail = Trail(_AT_HAND if self.long else LONG)
         self.chosen: dict[int, int] = {}
         self.turned = False
         self._pending: Sequence[JSON] = ()
@@ -53,7 +55,7 @@ class Composer:
         first_call = len(self.calls)
         if step.tools:
             field = step.tools[0].domain
-            self.turned = self.brief.requests[1] > LONG and field != self.domain and not self._returns(step)
+            self.turned = self.long and field != self.domain and not step.links
             self.domain = field
         self._compose(step)
         calls = self.calls[first_call:]
@@ -92,7 +94,7 @@ class Composer:
 
     def forget(self) -> None:
         """Let the next request have values of its own, whatever was said before."""
-        self.facts = Facts(self.home, self.rng)
+        self.facts = Facts(self.home, self.rng, long=self.long)
 
     def close(self) -> None:
         """End the dialogue, now and then with a word of thanks."""
@@ -155,11 +157,6 @@ class Composer:
         else:
             self._play(step.tools[0], step, self._lead(step.patterns), complications(step))
 
-    def _returns(self, step: Step) -> bool:
-        """Say whether a request goes back to what is no longer at hand; it says so itself."""
-        calls = [self.made.get(link.producer) for tool in step.tools for link in step.links.get(tool.name, ())]
-        return any(call is not None and self.trail.is_far(call, self.request) for call in calls)
-
     def _talk(self, name: str) -> None:
         speech = self.brief.domains.get(self.domain)
         own = list(getattr(speech, name, ())) if speech is not None else []
@@ -184,6 +181,7 @@ class Composer:
     def _unserved(self) -> Tool:
         """Return a tool of the catalog that nothing offered can stand in for; its field is that of the dialogue."""
         offered = [*self.brief.tools.values()]
+        asked = {call["tool"] for call in self.calls}
         speech = self.brief.domains.get(self.domain)
         near = {self.domain, *(speech.neighbours if speech is not None else ())}
         fit = [
@@ -194,6 +192,7 @@ class Composer:
             and not (sense(tool).needs and "phrasings" not in tool.inferred)
             and standalone_frames(tool)
             and not any(alike(tool, other) for other in offered)
+            and tool.name not in asked
         ]
         close = [tool for tool in fit if tool.domain in near]
         if not fit:
@@ -393,14 +392,21 @@ class Composer:
             elif other and call not in self.chosen:
                 # Of lists with two, three or four items this is another one, whichever was taken before.
                 self.chosen[call] = part["choice"] = int(self.calls[call]["picked"] != 1)
+            elif self._is_lost(link.parameter, call):  # one of several of long ago is pointed at again
+                part |= {"choice": self.chosen[call]} if call in self.chosen else {}
             else:
                 continue
-            if self.trail.is_far(call, self.request):
+            if self.trail.is_far(call, LIST, self.request):
                 part["back"] = self._come_back(name_thing(str(listing)), many=False)
             return part
         if other:
             raise PlanError("there is no other item to point at")
         return None
+
+    def _is_lost(self, parameter: str, call: int) -> bool:
+        """Say whether an item is no longer at hand, and not the only thing of its kind."""
+        choice = self.chosen.get(call)
+        return self.trail.is_far(call, choice, self.request) and self.trail.is_one_of_many(parameter, call, choice)
 
     def _come_back(self, thing: str, *, many: bool) -> str:
         """Return the words with which somebody comes back to a thing; of several it is the last that was spoken of."""
@@ -415,7 +421,8 @@ class Composer:
         if not options:
             raise PlanError(f"{tool.name!r} cannot be asked for something else")
         required = [name for name in options if name in tool.required]
-        return self.rng.choice(required or options)
+        places = [name for name in options if kind_of(name, tool.parameters["properties"][name]) == "address"]
+        return self.rng.choice(places or required or options)  # the same street would not be in another city
 
     def _ask_part(self, tool: Tool, call: int, parameter: str) -> JSON:
         phrasings = tool.phrasings
@@ -462,7 +469,11 @@ class Composer:
     def _list_far(self, links: Sequence[Link]) -> list[Link]:
         """Return the links to results that are no longer at hand."""
         made = [(link, self.made.get(link.producer)) for link in links]
-        return [link for link, call in made if call is not None and self.trail.is_far(call, self.request)]
+        return [
+            link
+            for link, call in made
+            if call is not None and self.trail.is_far(call, self.chosen.get(call), self.request)
+        ]
 
     def _point_back(self, far: Sequence[Link], *, picked: bool) -> JSON:
         """Say which of the values from earlier results have to be named, and how one comes back to the first of them."""
@@ -480,7 +491,7 @@ class Composer:
                 continue
             choice = self.chosen.get(call) if sense(self.brief.tools[link.producer]).through_list(link.path) else None
             fed[link.parameter] = {"$from": [call, link.path] if choice is None else [call, link.path, choice]}
-            self.trail.touch(call, self.request)
+            self.trail.touch(call, choice, self.request)
             self.trail.meet(link.parameter, call, choice)
             looked_up_with = self.calls[call]["arguments"]
             fed |= {name: looked_up_with[name] for name in sense(tool).ids if name in looked_up_with}
@@ -500,7 +511,15 @@ class Composer:
     def _remember(self, *calls: int) -> None:
         for call in calls:
             self.made[self.calls[call]["tool"]] = call
-            self.trail.touch(call, self.request)
+            if self.long and sense(self.brief.tools[self.calls[call]["tool"]]).action == "end":
+                self._forget_gone(call)
+            self.trail.hear(call, self.request)
+
+    def _forget_gone(self, ended: int) -> None:
+        """Forget what was said of a thing that is no longer there, so that nobody asks for it again."""
+        values = self.calls[ended]["arguments"].values()
+        for call in {int(value["$from"][0]) for value in values if acts.is_reference(value)}:
+            self.facts.drop(self.calls[call]["arguments"])
 
     def _choose_missing(self, tool: Tool, links: Sequence[Link]) -> set[str]:
         options = [name for name in askable(tool) if name not in bound_by(links)]
@@ -546,6 +565,9 @@ def bound_by(links: Sequence[Link]) -> set[str]:
 def _paths(frame: str) -> Collection[str]:
     return parse_frame(frame).paths
 
+
+_AT_HAND = 1
+"""Requests for which a thing stays at hand in a long dialogue: then something else was spoken of in between."""
 
 _SAYS_SO = 0.75
 """How often somebody says that they turn to another field, in a long dialogue."""

@@ -16,7 +16,7 @@ from toolflow_graph.types import Pattern, Tool
 
 __all__ = ["arrange_episodes"]
 
-_RECENT = 2
+_RECENT = 1
 """Steps back to which a request goes on from what is at hand."""
 
 _AGAIN = 5
@@ -84,7 +84,7 @@ class _Episodes(Arranger):
         ways: list[tuple[float, Callable[[], Step | None]]] = [
             (6.0, self._follow),
             (3.0, self._begin),
-            (2.0, self._return),
+            (4.0, self._return),
             (2.0, self._take_other),
             (2.0, self._ask_anew),
         ]

@@ -2,10 +2,10 @@
 
 from toolflow_graph.agents.scripted.sense import words_of
 
-__all__ = ["Trail", "name_thing"]
+__all__ = ["LIST", "Trail", "name_thing"]
 
-_AT_HAND = 3
-"""Requests for which a thing stays at hand; more than any dialogue of usual length has between two that matter."""
+LIST = -1
+"""Stands for a whole list, in place of the number of an item."""
 
 _MARKS = frozenset("id ids identifier number no code ref reference key uuid guid token".split())
 
@@ -13,18 +13,23 @@ _MARKS = frozenset("id ids identifier number no code ref reference key uuid guid
 class Trail:
     """When each call's result was last spoken of, and which things of one kind there were."""
 
-    def __init__(self) -> None:
-        """Begin with nothing spoken of."""
-        self._latest: dict[int, int] = {}
+    def __init__(self, at_hand: int) -> None:
+        """Begin with nothing spoken of; a thing stays at hand for so many requests after the one that speaks of it."""
+        self._at_hand = at_hand
+        self._latest: dict[tuple[int, int | None], int] = {}
         self._things: dict[str, set[tuple[int, int | None]]] = {}
 
-    def touch(self, call: int, request: int) -> None:
-        """Note that a request speaks of the result of a call."""
-        self._latest[call] = request
+    def hear(self, call: int, request: int) -> None:
+        """Note that the result of a call was told."""
+        self._latest[call, None] = self._latest[call, LIST] = request
 
-    def is_far(self, call: int, request: int) -> bool:
-        """Say whether the result of a call is no longer at hand."""
-        return request - self._latest.get(call, request) > _AT_HAND
+    def touch(self, call: int, choice: int | None, request: int) -> None:
+        """Note that a request speaks of what a call returned, or of the item of it that was chosen."""
+        self._latest[call, choice] = request
+
+    def is_far(self, call: int, choice: int | None, request: int) -> bool:
+        """Say whether it is no longer at hand; with `LIST` as the choice, the list as it was told."""
+        return request - self._latest.get((call, choice), request) > self._at_hand
 
     def meet(self, parameter: str, call: int, choice: int | None) -> None:
         """Note a thing that was spoken of: what a call returned, or an item of it."""
@@ -36,7 +41,7 @@ class Trail:
 
     def copy(self) -> "Trail":
         """Return a trail that goes on by itself."""
-        other = Trail()
+        other = Trail(self._at_hand)
         other._latest = dict(self._latest)
         other._things = {parameter: set(things) for parameter, things in self._things.items()}
         return other

@@ -122,7 +122,7 @@ class _Voice:
         phrasings = tool.phrasings
         frames = phrasings.picks if phrasings is not None else ()
         place = self.agenda.choice(call, len(items), chosen)
-        if frames and self.rng.random() < 0.75:
+        if frames and (self.rng.random() < 0.75 or part.get("back")):  # nobody remembers an order for long
             words = self._point(self.agenda.wording(call, self.rng), frames, item, items, result, call)
             if words is not None:
                 self.source = self.rng.choice(bank("meant") if part.get("means") else bank("picks"))
