@@ -3,7 +3,7 @@
     python benchmarks/long.py [--lengths 4,10,20,36] [--dialogues 20] [--seed 7] [--only played,kept,prompts,facts]
 
 For each length, dialogues of just so many requests are played over 24 tools (12 for the shorter ones) of the bundled
-catalog, by the scripted cast with the mix of docs/long.md.
+catalog, by the scripted cast with the mix of docs/long.toml.
 
 played    accepted of all played, findings of the rest; user turns and messages; CPU per dialogue and per step of the
           state machine without checkpoints, and how many of these milliseconds the validator takes
@@ -27,7 +27,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,10 +37,8 @@ from langchain_core.messages import AIMessage, AnyMessage
 from toolflow_graph.agents.llm.assistant import LLMAssistant
 from toolflow_graph.agents.llm.recall import Recall
 from toolflow_graph.agents.llm.setting import Voices
-from toolflow_graph.agents.openai_format import to_openai_messages
 from toolflow_graph.agents.roles import Scene
 from toolflow_graph.dataset import record_of
-from toolflow_graph.dialogue import nodes
 from toolflow_graph.dialogue.graph import build_graph, step_limit
 from toolflow_graph.dialogue.stage import load_stage
 from toolflow_graph.encoder import TransientEncoder, load_encoder
@@ -49,25 +47,20 @@ from toolflow_graph.models import ChatClient, ModelSettings
 from toolflow_graph.report.reach import iterate_uses
 from toolflow_graph.runner import generate
 from toolflow_graph.settings import RunSettings, parse_settings
+from toolflow_graph.settings_file import load_settings
 from toolflow_graph.types import DialoguePlan, DialogueRecord
 from toolflow_graph.values import is_identifier
 
 sys.path.append(str(Path(__file__).parent.parent / "tests"))
 
 from endpoint import Endpoint, call
-from players import Players, draft_requests
+from players import Players
 from prefix_cache import load_tokenizer, write_prompt
 from recall import read_value
 
 JSON = dict[str, Any]
 
-MIX = [
-    {"share": 2, "patterns": ["sequential", "single", "missing_parameter", "tool_error", "chitchat"]},
-    {"share": 1, "patterns": ["sequential", "parallel", "single", "correction", "missing_function"]},
-    {"share": 1, "patterns": ["sequential", "single", "topic_shift", "irrelevant", "correction"]},
-]
-"""That of docs/long.md."""
-
+MIX = load_settings(Path(__file__).parent.parent / "docs" / "long.toml")["mix"]
 SPANS = ((0, 0), (1, 1), (2, 2), (3, 4), (5, 8), (9, 16), (17, 99))
 WINDOW, FACTS = 16, 12
 
@@ -77,7 +70,7 @@ def settings_of(length: int, dialogues: int, seed: int, **more: Any) -> RunSetti
         {
             "dialogues": dialogues,
             "seed": seed,
-            "mix": [dict(entry) for entry in MIX],
+            "mix": MIX,
             "tools": 24 if length >= 16 else 12,
             "min_requests": length,
             "max_requests": length,
@@ -94,7 +87,18 @@ def settings_of(length: int, dialogues: int, seed: int, **more: Any) -> RunSetti
 
 def measure_played(lengths: Sequence[int], options: argparse.Namespace) -> dict[int, list[DialogueRecord]]:
     print("\nplayed")
-    columns = ("requests", "accepted", "played", "turns", "messages", "steps", "ms/dialogue", "ms/step", "planning", "checks")
+    columns = (
+        "requests",
+        "accepted",
+        "played",
+        "turns",
+        "messages",
+        "steps",
+        "ms/dialogue",
+        "ms/step",
+        "planning",
+        "checks",
+    )
     print("".join(f"{column:>12}" for column in columns))
     found: dict[int, list[DialogueRecord]] = {}
     for length in lengths:
@@ -135,7 +139,9 @@ async def _play(length: int, settings: RunSettings) -> list[DialogueRecord]:
         f"{checks / played:.1f}",
     ]
     print("".join(f"{cell:>12}" for cell in row), flush=True)
-    for (check, message), count in Counter((f.check, f.message[:90]) for r in records for f in r.findings).most_common(4):
+    for (check, message), count in Counter((f.check, f.message[:90]) for r in records for f in r.findings).most_common(
+        4
+    ):
         print(f"{'':>12}{count} × {check}: {message}")
     return records
 
@@ -186,6 +192,7 @@ class OrderedPlayers(Players):
         self.counts: Counter[tuple[str, int]] = Counter()
 
     def __call__(self, body: JSON) -> Any:
+        """Answer a request with what comes next in its role."""
         role, index = self.recognise(body)
         if role == "planner":
             return super().__call__(body)
@@ -232,7 +239,9 @@ def measure_prompts(length: int, options: argparse.Namespace) -> None:
                     tokens[turn].append(len(tokenizer(write_prompt(entry.body, schema_in_prompt=False))))
             if not played:
                 print(f"{'':>4}seed {seed}: rejected")
-        print(f"{arm:>24}" + "".join(f"{turns:>9}: {value:,.0f}" for turns, value in _average(tokens, length)), flush=True)
+        print(
+            f"{arm:>24}" + "".join(f"{turns:>9}: {value:,.0f}" for turns, value in _average(tokens, length)), flush=True
+        )
 
 
 def _find_seeds(length: int, count: int, seed: int, more: JSON) -> Iterator[int]:
@@ -302,7 +311,9 @@ async def measure_reading(length: int, options: argparse.Namespace) -> None:
     def answer(body: JSON) -> Any:
         made, argument = current
         value = read_value(body, argument)
-        return "Which one?" if value is None else {"tool_calls": [call(made["name"], {**made["args"], argument: value})]}
+        return (
+            "Which one?" if value is None else {"tool_calls": [call(made["name"], {**made["args"], argument: value})]}
+        )
 
     with Endpoint(answer) as endpoint:
         models = ModelSettings(base_url=endpoint.base_url, model="test-model", max_repairs=0)

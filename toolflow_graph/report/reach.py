@@ -36,7 +36,7 @@ class Use:
 
 
 def iterate_uses(record: DialogueRecord) -> Iterator[Use]:
-    """Yield the facts that the calls of a dialogue use; booleans, defaults and what the system message says are none."""
+    """Yield the facts that the calls of a dialogue use; booleans, defaults and what the system says are none."""
     messages = record.messages
     turns = list(accumulate(int(message["role"] == "user") for message in messages))
     schemas = {tool["function"]["name"]: tool["function"].get("parameters") or {} for tool in record.tools}
@@ -110,7 +110,7 @@ class Reach:
             self.turns[number] += 1
 
     def tell(self) -> JSON | None:
-        """Return bars for the report: `facts` (label, count, wrong) and `prompts` (label, mean tokens); None without any."""
+        """Return bars: `facts` with label, count, wrong, and `prompts` with label, mean tokens; None without any."""
         far = any(distance for distance, _ in self.uses)
         facts = [self._count_span(low, high) for low, high in _SPANS] if far else []
         while facts and not facts[-1]["count"]:
@@ -119,9 +119,7 @@ class Reach:
         return {"facts": facts, "prompts": prompts} if facts or prompts else None
 
     def _count_span(self, low: int, high: int | None) -> JSON:
-        inside = {
-            use: count for use, count in self.uses.items() if low <= use[0] and (high is None or use[0] <= high)
-        }
+        inside = {use: count for use, count in self.uses.items() if low <= use[0] and (high is None or use[0] <= high)}
         label = str(low) if low == high else f"{low}+" if high is None else f"{low}–{high}"
         wrong = sum(count for (_, right), count in inside.items() if not right)
         return {"label": label, "count": sum(inside.values()), "wrong": wrong}

@@ -2,7 +2,7 @@
 
 import random
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from toolflow_graph.agents.roles import Brief
@@ -416,7 +416,8 @@ class Composer:
 
     def _choose_other(self, tool: Tool) -> str:
         """Return the parameter that gets another value when a tool is asked once more."""
-        sayable = {path.split(".")[0] for f in (tool.phrasings.requests if tool.phrasings else ()) for path in _paths(f)}
+        frames = tool.phrasings.requests if tool.phrasings is not None else ()
+        sayable = {path.split(".")[0] for frame in frames for path in parse_frame(frame).paths}
         options = [name for name in changeable(tool) if name in sayable]
         if not options:
             raise PlanError(f"{tool.name!r} cannot be asked for something else")
@@ -476,7 +477,7 @@ class Composer:
         ]
 
     def _point_back(self, far: Sequence[Link], *, picked: bool) -> JSON:
-        """Say which of the values from earlier results have to be named, and how one comes back to the first of them."""
+        """Say which values from earlier results have to be named, and how one comes back to the first of them."""
         call = self.made[far[0].producer]
         many = self.trail.is_one_of_many(far[0].parameter, call, self.chosen.get(call))
         back = "" if picked else self._come_back(name_thing(far[0].parameter), many=many)
@@ -560,10 +561,6 @@ def complications(step: Step) -> list[Pattern]:
 def bound_by(links: Sequence[Link]) -> set[str]:
     """The parameters that links feed."""
     return {link.parameter for link in links}
-
-
-def _paths(frame: str) -> Collection[str]:
-    return parse_frame(frame).paths
 
 
 _AT_HAND = 1

@@ -113,7 +113,7 @@ class _Episodes(Arranger):
     def _depend(self, *, recent: bool) -> Step | None:
         earlier = list(self.used.values())
         fitting: list[tuple[Tool, list[Link]]] = []
-        for tool in self._free(lambda tool: True):
+        for tool in self._free(bool):
             links = self._feed(tool, earlier)
             if links and not self._ended(links) and any(self._is_recent(k.producer) for k in links) == recent:
                 fitting.append((tool, links))

@@ -102,9 +102,9 @@ class Facts:
             return self._unlike(name, schema, beside)
         makes_it = action == "create" and set(words_of(tool.name)[1:]) & set(words_of(name))
         said = self.said.get(name)
-        if said is not None and not makes_it and fits(schema, said) and (linked or self.rng.random() < _REUSE):
-            if not self.long or self._is_still_meant(name, kind, said, beside):
-                return said
+        again = said is not None and not makes_it and fits(schema, said) and (linked or self.rng.random() < _REUSE)
+        if again and (not self.long or self._is_still_meant(name, kind, said, beside)):
+            return said
         if kind == "person" and _OWN_NAMES & set(words_of(name)):
             return self.home.name
         if kind == "currency":

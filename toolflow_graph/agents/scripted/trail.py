@@ -48,5 +48,5 @@ class Trail:
 
 
 def name_thing(name: str) -> str:
-    """Return what people call the thing that an identifier names: `hotel_booking_id` is a hotel booking; "" for `id`."""
+    """Return what people call what an identifier names: `hotel_booking_id` is a hotel booking; "" for `id` alone."""
     return " ".join(word for word in words_of(name) if word not in _MARKS)
