@@ -15,7 +15,7 @@ from toolflow_graph.agents.roles import Aside, Brief, Scene, derive_rng
 from toolflow_graph.agents.search_tools import SEARCH_TOOLS
 from toolflow_graph.dialogue.briefs import count_improvised, draw_patterns, find_brief, make_brief
 from toolflow_graph.dialogue.stage import Stage, load_stage
-from toolflow_graph.dialogue.state import DialogueState
+from toolflow_graph.dialogue.state import DialogueState, find_additions
 from toolflow_graph.errors import PlanError
 from toolflow_graph.prompts import Prompts
 from toolflow_graph.settings import DialogueSettings
@@ -251,7 +251,8 @@ async def tool_simulator(state: DialogueState, runtime: Context) -> JSON:
                 additional_kwargs={"request": scene.request, **({"executed": True} if result.executed else {})},
             )
         )
-    return {"messages": results, "world": world, **keep_aside("tool", aside)}
+    changes = find_additions(state["world"], world)
+    return {"messages": results, "world": changes, **keep_aside("tool", aside)}
 
 
 def join_asides(one: Aside, other: Aside) -> Aside:

@@ -11,7 +11,7 @@ from typing_extensions import TypedDict  # pydantic reads the standard library's
 
 from toolflow_graph.types import JSON, Pattern
 
-__all__ = ["DialogueInput", "DialogueState"]
+__all__ = ["DialogueInput", "DialogueState", "change_world", "find_additions"]
 
 
 def merge_messages(messages: list[AnyMessage], writes: Sequence[Any]) -> list[AnyMessage]:
@@ -44,6 +44,41 @@ def keep_last_list(_: list[Any], writes: Sequence[list[Any]]) -> list[Any]:
 def keep_last_dict(_: JSON, writes: Sequence[JSON]) -> JSON:
     """Keep the last write; a delta channel stores it once instead of in every checkpoint."""
     return dict(writes[-1])
+
+
+_ADDED = "~added"
+
+
+def find_additions(world: JSON, after: JSON) -> JSON:
+    """Return what a write has to hold to lead from one world to the next: only what is new, where nothing is gone.
+
+    A world grows with the dialogue; written whole at every call, the checkpoints would grow with the square of it.
+    """
+    added: JSON = {}
+    for name, value in after.items():
+        before = world.get(name, type(value)())
+        if isinstance(value, dict) and isinstance(before, dict) and before.keys() <= value.keys():
+            new: Any = {key: part for key, part in value.items() if key not in before or before[key] != part}
+        elif isinstance(value, list) and isinstance(before, list) and value[: len(before)] == before:
+            new = value[len(before) :]
+        else:
+            return after
+        if new:
+            added[name] = new
+    return {_ADDED: added} if world.keys() <= after.keys() else after
+
+
+def change_world(world: JSON, writes: Sequence[JSON]) -> JSON:
+    """Add what `find_additions` found; any other write, such as a person's in Studio, takes the place of the world."""
+    for write in writes:
+        if write.keys() == {_ADDED}:
+            world = dict(world)
+            for name, value in write[_ADDED].items():
+                before = world.get(name, type(value)())
+                world[name] = {**before, **value} if isinstance(value, dict) else [*before, *value]
+        else:
+            world = dict(write)
+    return world
 
 
 class MessagesChannel(DeltaChannel[list[AnyMessage]]):
@@ -81,7 +116,7 @@ class DialogueState(TypedDict, total=False):
     offered: Annotated[list[str], DeltaChannel(keep_last_list)]
     edges: Annotated[list[JSON], DeltaChannel(keep_last_list)]
     plan: Annotated[JSON, DeltaChannel(keep_last_dict)]
-    world: Annotated[JSON, DeltaChannel(keep_last_dict)]
+    world: Annotated[JSON, DeltaChannel(change_world)]
     memory: Annotated[JSON, DeltaChannel(add_memories)]
     usage: Annotated[list[JSON], DeltaChannel(add_entries)]
     attempts: Annotated[list[JSON], DeltaChannel(add_entries)]

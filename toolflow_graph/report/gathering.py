@@ -102,6 +102,7 @@ def gather_run(
         "mix": mix,
         "found": _list_findings(tally),
         "distributions": spread,
+        "reach": tally.reach.tell(),
         "worst": dumped["worst"] if dumped else {},
         "evaluated": dumped["settings"] if dumped else None,
         "absent": absent,

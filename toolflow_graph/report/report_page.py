@@ -20,7 +20,7 @@ _ASSETS = Assets(
             f"report/{name}.js"
             for name in (
                 *("elements", "store", "search", "filters", "list", "json", "provenance", "calls", "dialogue", "plan"),
-                *("plots", "summary", "mix", "metrics", "findings", "graph_frame", "address", "keys", "start"),
+                *("plots", "summary", "mix", "reach", "metrics", "findings", "graph_frame", "address", "keys", "start"),
             )
         ),
     ),

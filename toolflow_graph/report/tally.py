@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from toolflow_graph.dataset import StoredDialogue
 from toolflow_graph.evaluation import Bin, Distribution
 from toolflow_graph.report.packing import find_patterns, iterate_calls
+from toolflow_graph.report.reach import Reach
 from toolflow_graph.types import JSON, PATTERNS, Edge, Pattern
 
 __all__ = ["EdgeKey", "Tally"]
@@ -39,6 +40,7 @@ class Tally:
         self.edges: dict[EdgeKey, tuple[Edge, int]] = {}
         self.tools: dict[str, JSON] = {}
         self.methods: Counter[str] = Counter()
+        self.reach = Reach()
         self._spread: dict[str, Counter[int]] = {key: Counter() for key in _LENGTHS}
         self._patterns: Counter[str] = Counter()
         self._called: Counter[str] = Counter()
@@ -58,6 +60,7 @@ class Tally:
             kind = self.kinds.setdefault(tuple(sorted(record.patterns, key=PATTERNS.index)), [0, 0])
             kind[not accepted] += 1
             self._note_findings(dialogue, place, accepted=accepted)
+            self.reach.add(record)
             for edge in record.edges:
                 key = (edge.kind, edge.source, edge.target, edge.source_slot, edge.target_slot)
                 self.edges[key] = edge, self.edges.get(key, (edge, 0))[1] + 1

@@ -85,28 +85,33 @@ class Agenda:
             for name, value in self.calls[call]["arguments"].items()
         }
 
-    def picked(self, call: int) -> JSON | None:
-        """Return the item of a list result that the user chose."""
+    def picked(self, call: int, chosen: int | None = None) -> JSON | None:
+        """Return the item of a list result that the user chose, or the one numbered `chosen`."""
         result = self.result(call)
         if result is None:
             return None
         for value in result.values():
             if isinstance(value, list) and value and isinstance(value[0], dict):
-                item: JSON = value[self.choice(call, len(value))]
+                item: JSON = value[self.choice(call, len(value), chosen)]
                 return item
         return None
 
-    def choice(self, call: int, length: int) -> int:
-        """Return the index of the chosen item of a list."""
-        return int(self.calls[call].get("picked", 0)) % length
+    def choice(self, call: int, length: int, chosen: int | None = None) -> int:
+        """Return the index of the chosen item of a list: the one that was chosen first, or the one given."""
+        return int(self.calls[call].get("picked", 0) if chosen is None else chosen) % length
 
     def _resolve(self, reference: Sequence[Any]) -> Any:
         call, path = int(reference[0]), str(reference[1])
+        chosen = int(reference[2]) if len(reference) > _PLAIN else None
         result = self.result(call)
         if result is None:
             return None
         head, _, rest = path.partition(".")
         value = result.get(head)
         if isinstance(value, list) and value:
-            value = value[self.choice(call, len(value))]
+            value = value[self.choice(call, len(value), chosen)]
         return lookup(value, rest) if rest else value
+
+
+_PLAIN = 2
+"""Parts of a reference to the item that was chosen first; a third part chooses another one."""

@@ -13,19 +13,29 @@ from toolflow_graph.agents.scripted.sense import Link, find_links, sense, words_
 from toolflow_graph.errors import PlanError
 from toolflow_graph.types import Pattern, Tool
 
-__all__ = ["Step", "arrange"]
+__all__ = ["COMPLICATIONS", "LONG", "Arranger", "Step", "arrange", "repeatable_tool"]
 
-_COMPLICATIONS: tuple[Pattern, ...] = ("search_tools", "tool_error", "missing_parameter", "correction")
+LONG = 8
+"""Requests beyond which a plan goes in episodes, see `episodes.py`."""
+
+COMPLICATIONS: tuple[Pattern, ...] = ("search_tools", "tool_error", "missing_parameter", "correction")
 
 
 @dataclass
 class Step:
-    """One request in the making; `links` say which earlier results feed which parameters of which tool."""
+    """One request in the making; `links` say which earlier results feed which parameters of which tool.
+
+    `twice` asks for the same two times at once. In long plans `anew` asks a tool once more with another value, `other`
+    points at another item of a list than before, and a `spare` step is played only in place of one that cannot be said.
+    """
 
     patterns: list[Pattern]
     tools: list[Tool] = field(default_factory=list)
     links: dict[str, list[Link]] = field(default_factory=dict)
     twice: bool = False
+    anew: bool = False
+    other: bool = False
+    spare: bool = False
 
     def label(self) -> tuple[Pattern, ...]:
         """Return the patterns; a plain `single` gives way to the complication that it carries."""
@@ -38,12 +48,15 @@ def arrange(brief: Brief, tools: Sequence[Tool], rng: random.Random) -> list[Ste
 
     Where nothing is to be planned, they are plain requests that have nothing to do with one another.
     """
-    arranger = _Arranger(brief, tools, rng)
+    arranger = Arranger(brief, tools, rng)
     return arranger.run() if brief.planned else arranger.improvise()
 
 
-class _Arranger:
+class Arranger:
+    """Lays out the steps of one plan; `wanted` is how many it should have."""
+
     def __init__(self, brief: Brief, tools: Sequence[Tool], rng: random.Random) -> None:
+        """Shuffle the tools, and draw how many requests there should be."""
         self.brief = brief
         self.rng = rng
         self.due = brief.patterns
@@ -53,6 +66,7 @@ class _Arranger:
         self.wanted = rng.randint(*brief.requests)
 
     def run(self) -> list[Step]:
+        """Return the steps of a plan with all patterns that are due."""
         self._lay_calls()
         self._complicate()
         self._fill()
@@ -68,7 +82,7 @@ class _Arranger:
         while len(self.steps) < self.wanted:
             if self._add_single() is not None:
                 continue
-            if len(self.used) < self.brief.requests[0]:
+            if len(self.used) < min(self.brief.requests[0], LONG):
                 raise PlanError(f"{len(self.used)} tools need no other, {self.brief.requests[0]} requests are wanted")
             self.used.clear()
         return self.steps
@@ -172,7 +186,7 @@ class _Arranger:
     # Complications
 
     def _complicate(self) -> None:
-        for pattern in _COMPLICATIONS:
+        for pattern in COMPLICATIONS:
             if pattern not in self.due:
                 continue
             fits = _FITS[pattern]
@@ -197,7 +211,7 @@ class _Arranger:
             step.patterns.append(pattern)
 
     def _can_host(self, step: Step, pattern: Pattern) -> bool:
-        if "parallel" in step.patterns or any(p in step.patterns for p in _COMPLICATIONS) or not step.tools:
+        if "parallel" in step.patterns or any(p in step.patterns for p in COMPLICATIONS) or not step.tools:
             return False
         if pattern == "search_tools" and len(step.tools) != 1:
             return False

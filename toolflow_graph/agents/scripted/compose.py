@@ -3,20 +3,23 @@
 import random
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from toolflow_graph.agents.roles import Brief
 from toolflow_graph.agents.scripted import acts
-from toolflow_graph.agents.scripted.arrange import Step, alike
+from toolflow_graph.agents.scripted.arrange import LONG, Step, alike
 from toolflow_graph.agents.scripted.facts import Facts
 from toolflow_graph.agents.scripted.home import Home
 from toolflow_graph.agents.scripted.request_frames import Needs, askable, changeable, choose_frame, standalone_frames
 from toolflow_graph.agents.scripted.sense import Link, sense
 from toolflow_graph.agents.scripted.speech import bank, pairs
 from toolflow_graph.agents.scripted.text import Manner, draw_manner
+from toolflow_graph.agents.scripted.trail import LIST, Trail, name_thing
 from toolflow_graph.agents.search_tools import phrase_queries
 from toolflow_graph.errors import PlanError
 from toolflow_graph.frames import parse_frame
 from toolflow_graph.types import JSON, ErrorPhrasing, Pattern, PlannedRequest, Tool
+from toolflow_graph.values import kind_of
 
 __all__ = ["Composer"]
 
@@ -32,11 +35,15 @@ class Composer:
         self.manner: Manner = draw_manner(brief.rng("manner"))
         self.calls: list[JSON] = []
         self.acts: list[JSON] = []
-        self.facts = Facts(home, rng)
+        self.long = brief.requests[1] > LONG
+        self.facts = Facts(home, rng, long=self.long)
         self.made: dict[str, int] = {}
         self.request = -1
         self.domain = ""
         self.spoken: set[str] = set()
+        self.trail = Trail(_AT_HAND if self.long else LONG)
+        self.chosen: dict[int, int] = {}
+        self.turned = False
         self._pending: Sequence[JSON] = ()
 
     # The outside
@@ -44,9 +51,12 @@ class Composer:
     def add(self, step: Step) -> PlannedRequest:
         """Compose one step and return it as a planned request."""
         self.request += 1
+        self.facts.request = self.request
         first_call = len(self.calls)
         if step.tools:
-            self.domain = step.tools[0].domain
+            field = step.tools[0].domain
+            self.turned = self.long and field != self.domain and not step.links
+            self.domain = field
         self._compose(step)
         calls = self.calls[first_call:]
         used = tuple(
@@ -64,9 +74,27 @@ class Composer:
             known=known,
         )
 
+    def attempt(self, step: Step) -> PlannedRequest | None:
+        """Compose one step if it can be said, and leave everything as it was if not."""
+        kept = {
+            **vars(self),
+            "calls": [dict(call) for call in self.calls],
+            "acts": list(self.acts),
+            "facts": self.facts.copy(),
+            "made": dict(self.made),
+            "spoken": set(self.spoken),
+            "trail": self.trail.copy(),
+            "chosen": dict(self.chosen),
+        }
+        try:
+            return self.add(step)
+        except PlanError:
+            vars(self).update(kept)
+            return None
+
     def forget(self) -> None:
         """Let the next request have values of its own, whatever was said before."""
-        self.facts = Facts(self.home, self.rng)
+        self.facts = Facts(self.home, self.rng, long=self.long)
 
     def close(self) -> None:
         """End the dialogue, now and then with a word of thanks."""
@@ -134,6 +162,7 @@ class Composer:
         own = list(getattr(speech, name, ())) if speech is not None else []
         general = pairs("irrelevant" if name != "small_talk" else "small_talk")
         use_own = bool(own) and (name == "general_questions" or self.rng.random() < 0.8)
+        use_own = use_own and not all(user in self.spoken for user, _ in own)
         user, assistant = self._fresh(own if use_own else general)
         self._user([acts.say(user)])
         self._assistant([acts.say(assistant)])
@@ -152,6 +181,7 @@ class Composer:
     def _unserved(self) -> Tool:
         """Return a tool of the catalog that nothing offered can stand in for; its field is that of the dialogue."""
         offered = [*self.brief.tools.values()]
+        asked = {call["tool"] for call in self.calls}
         speech = self.brief.domains.get(self.domain)
         near = {self.domain, *(speech.neighbours if speech is not None else ())}
         fit = [
@@ -162,6 +192,7 @@ class Composer:
             and not (sense(tool).needs and "phrasings" not in tool.inferred)
             and standalone_frames(tool)
             and not any(alike(tool, other) for other in offered)
+            and tool.name not in asked
         ]
         close = [tool for tool in fit if tool.domain in near]
         if not fit:
@@ -219,7 +250,7 @@ class Composer:
 
     def _play(self, tool: Tool, step: Step, lead: list[JSON], extra: Sequence[Pattern]) -> None:
         links = step.links.get(tool.name, [])
-        pick = self._pick_part(links)
+        pick = self._pick_part(links, other=step.other)
         missing = self._choose_missing(tool, links) if "missing_parameter" in extra else set()
         call = self._new_call(tool, {})
         error = self._choose_error(tool, links, missing) if "tool_error" in extra else None
@@ -228,7 +259,10 @@ class Composer:
         if pick and sense(tool).action in ("read", "update", "end"):
             pick["means"] = True
         needs = Needs(bound_by(links), missing, must, picked=pick is not None)
-        parts = [*lead, *([pick] if pick else []), self._request(tool, call, links, needs, lead=joiner)]
+        if step.anew:
+            needs = replace(needs, must={*needs.must, self._choose_other(tool)})
+        request = self._request(tool, call, links, needs, lead=joiner, anew=step.anew)
+        parts = [*lead, *([pick] if pick else []), request]
         self._user(parts)
         for parameter in sorted(missing):
             self._assistant([self._ask_part(tool, call, parameter)])
@@ -325,24 +359,71 @@ class Composer:
         if "topic_shift" in patterns:
             parts.append(acts.say(self._fresh_line(bank("transitions")), leads=True))
             return parts
+        if self.turned:
+            return parts or self._turn()
         return parts or self._lead_on()
+
+    def _turn(self) -> list[JSON]:
+        """Turn to another field in the course of a long dialogue, with its situation or with a word."""
+        speech = self.brief.domains.get(self.domain)
+        openers = [line for line in (speech.openers if speech is not None else ()) if line not in self.spoken]
+        roll = self.rng.random()
+        if openers and roll < 0.15 + 0.3 * self.manner.chatty:
+            return [acts.say(self._fresh_line(openers))]
+        return [acts.say(self._fresh_line(bank("transitions")), leads=True)] if roll < _SAYS_SO else []
 
     def _lead_on(self) -> list[JSON]:
         if self.rng.random() < 0.15 + 0.35 * self.manner.chatty:
             return [acts.say(self._fresh_line(bank("reactions")), leads=True)]
         return []
 
-    def _pick_part(self, links: Sequence[Link]) -> JSON | None:
-        """Point at the item of a list that the request is about, unless that was done before."""
+    def _pick_part(self, links: Sequence[Link], *, other: bool = False) -> JSON | None:
+        """Point at the item of a list that the request is about, unless that was done before; or at another item."""
         for link in links:
             call = self.made.get(link.producer)
             if call is None:
                 continue
-            tool = self.brief.tools[link.producer]
-            if sense(tool).through_list(link.path) and "picked" not in self.calls[call]:
+            listing = sense(self.brief.tools[link.producer]).listing
+            if not sense(self.brief.tools[link.producer]).through_list(link.path):
+                continue
+            part: JSON = {"kind": "pick", "call": call}
+            if "picked" not in self.calls[call]:
                 self.calls[call]["picked"] = self.rng.choice((0, 0, 0, 1, 1, 2))
-                return {"kind": "pick", "call": call}
+            elif other and call not in self.chosen:
+                # Of lists with two, three or four items this is another one, whichever was taken before.
+                self.chosen[call] = part["choice"] = int(self.calls[call]["picked"] != 1)
+            elif self._is_lost(link.parameter, call):  # one of several of long ago is pointed at again
+                part |= {"choice": self.chosen[call]} if call in self.chosen else {}
+            else:
+                continue
+            if self.trail.is_far(call, LIST, self.request):
+                part["back"] = self._come_back(name_thing(str(listing)), many=False)
+            return part
+        if other:
+            raise PlanError("there is no other item to point at")
         return None
+
+    def _is_lost(self, parameter: str, call: int) -> bool:
+        """Say whether an item is no longer at hand, and not the only thing of its kind."""
+        choice = self.chosen.get(call)
+        return self.trail.is_far(call, choice, self.request) and self.trail.is_one_of_many(parameter, call, choice)
+
+    def _come_back(self, thing: str, *, many: bool) -> str:
+        """Return the words with which somebody comes back to a thing; of several it is the last that was spoken of."""
+        if not thing:
+            raise PlanError("what nobody can name cannot be come back to")
+        return self._fresh_line(bank("returns")).replace("{thing}", f"last {thing}" if many else thing)
+
+    def _choose_other(self, tool: Tool) -> str:
+        """Return the parameter that gets another value when a tool is asked once more."""
+        frames = tool.phrasings.requests if tool.phrasings is not None else ()
+        sayable = {path.split(".")[0] for frame in frames for path in parse_frame(frame).paths}
+        options = [name for name in changeable(tool) if name in sayable]
+        if not options:
+            raise PlanError(f"{tool.name!r} cannot be asked for something else")
+        required = [name for name in options if name in tool.required]
+        places = [name for name in options if kind_of(name, tool.parameters["properties"][name]) == "address"]
+        return self.rng.choice(places or required or options)  # the same street would not be in another city
 
     def _ask_part(self, tool: Tool, call: int, parameter: str) -> JSON:
         phrasings = tool.phrasings
@@ -352,13 +433,27 @@ class Composer:
     # Calls
 
     def _request(
-        self, tool: Tool, call: int, links: Sequence[Link] = (), needs: Needs | None = None, *, lead: str = ""
+        self,
+        tool: Tool,
+        call: int,
+        links: Sequence[Link] = (),
+        needs: Needs | None = None,
+        *,
+        lead: str = "",
+        anew: bool = False,
     ) -> JSON:
-        """Give a call its arguments, and return the part in which the user asks for it."""
+        """Give a call its arguments, and return the part in which the user asks for it.
+
+        What is asked `anew` gets another value of what must be said.
+        """
         needs = needs or Needs(bound_by(links))
+        far = self._list_far(links)
         fed = self._feed(tool, links)
         values = self.facts.draw(tool, fed, {*needs.must, *needs.missing})
-        frame, mentioned = choose_frame(tool, values, needs, self.facts.said, self.rng)
+        for name in needs.must if anew else ():
+            values[name] = self.facts.other(tool, name, values)
+        frame, mentioned = choose_frame(tool, values, needs, self.facts.at_hand(), self.rng, self.spoken)
+        self.spoken.add(frame)
         said = {n: v for n, v in values.items() if n in mentioned or n in tool.required}
         self.facts.note(said)
         arguments = {**fed, **said}
@@ -366,8 +461,27 @@ class Composer:
         arguments = {name: arguments[name] for name in order if name in arguments}
         if any(known["tool"] == tool.name and known["arguments"] == arguments for known in self.calls[:call]):
             raise PlanError(f"{tool.name!r} would be called twice alike")
+        if set(tool.required) - set(arguments) - set(needs.missing):
+            raise PlanError(f"what {tool.name!r} needs was not returned")
         self.calls[call]["arguments"] = arguments
-        return acts.request(call, frame, mentioned, lead)
+        part = acts.request(call, frame, mentioned, lead)
+        return {**part, **self._point_back(far, picked=needs.picked)} if far else part
+
+    def _list_far(self, links: Sequence[Link]) -> list[Link]:
+        """Return the links to results that are no longer at hand."""
+        made = [(link, self.made.get(link.producer)) for link in links]
+        return [
+            link
+            for link, call in made
+            if call is not None and self.trail.is_far(call, self.chosen.get(call), self.request)
+        ]
+
+    def _point_back(self, far: Sequence[Link], *, picked: bool) -> JSON:
+        """Say which values from earlier results have to be named, and how one comes back to the first of them."""
+        call = self.made[far[0].producer]
+        many = self.trail.is_one_of_many(far[0].parameter, call, self.chosen.get(call))
+        back = "" if picked else self._come_back(name_thing(far[0].parameter), many=many)
+        return {"far": [link.parameter for link in far], "back": back}
 
     def _feed(self, tool: Tool, links: Sequence[Link]) -> JSON:
         """Return the references to earlier results; ids that the same object was looked up with come along."""
@@ -376,7 +490,10 @@ class Composer:
             call = self.made.get(link.producer)
             if call is None or link.parameter in fed:
                 continue
-            fed[link.parameter] = {"$from": [call, link.path]}
+            choice = self.chosen.get(call) if sense(self.brief.tools[link.producer]).through_list(link.path) else None
+            fed[link.parameter] = {"$from": [call, link.path] if choice is None else [call, link.path, choice]}
+            self.trail.touch(call, choice, self.request)
+            self.trail.meet(link.parameter, call, choice)
             looked_up_with = self.calls[call]["arguments"]
             fed |= {name: looked_up_with[name] for name in sense(tool).ids if name in looked_up_with}
         return fed
@@ -395,6 +512,15 @@ class Composer:
     def _remember(self, *calls: int) -> None:
         for call in calls:
             self.made[self.calls[call]["tool"]] = call
+            if self.long and sense(self.brief.tools[self.calls[call]["tool"]]).action == "end":
+                self._forget_gone(call)
+            self.trail.hear(call, self.request)
+
+    def _forget_gone(self, ended: int) -> None:
+        """Forget what was said of a thing that is no longer there, so that nobody asks for it again."""
+        values = self.calls[ended]["arguments"].values()
+        for call in {int(value["$from"][0]) for value in values if acts.is_reference(value)}:
+            self.facts.drop(self.calls[call]["arguments"])
 
     def _choose_missing(self, tool: Tool, links: Sequence[Link]) -> set[str]:
         options = [name for name in askable(tool) if name not in bound_by(links)]
@@ -436,6 +562,12 @@ def bound_by(links: Sequence[Link]) -> set[str]:
     """The parameters that links feed."""
     return {link.parameter for link in links}
 
+
+_AT_HAND = 1
+"""Requests for which a thing stays at hand in a long dialogue: then something else was spoken of in between."""
+
+_SAYS_SO = 0.75
+"""How often somebody says that they turn to another field, in a long dialogue."""
 
 _VAGUE = 0.4
 """Share of the searches that begin with few words."""

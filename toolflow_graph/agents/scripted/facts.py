@@ -1,7 +1,7 @@
 """The values of one dialogue: drawn so that they belong together, kept once they have been said."""
 
 import random
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from toolflow_graph.agents.scripted.home import Home
@@ -18,23 +18,55 @@ _OWN_NAMES = frozenset(
     "passenger guest customer patient applicant account member attendee traveller student holder".split()
 )
 _REUSE, _SHARE, _AT_HOME = 0.85, 0.6, 0.4
+_FRESH = 2
+"""Requests for which what was said is at hand in a long dialogue."""
+
+_LASTING = frozenset({"city", "country", "person", "email", "phone", "currency"})
+_WORDY = 30
+_STILL_MEANT = 0.4
+"""How often something else that was said long ago is meant again."""
+
 _TEXT: JSON = {"type": "string"}
 
 
 class Facts:
     """Draws arguments; what was said before is likely to be meant again (the same city, day, customer)."""
 
-    def __init__(self, home: Home, rng: random.Random) -> None:
-        """Start with nothing said."""
+    def __init__(self, home: Home, rng: random.Random, *, long: bool = False) -> None:
+        """Start with nothing said; in a long dialogue what was said long ago is not always meant again."""
         self.home = home
         self.rng = rng
+        self.long = long
         self.said: JSON = {}
+        self.request = 0
+        self._when: dict[str, int] = {}
+
+    def copy(self) -> "Facts":
+        """Return facts that go on by themselves, drawing from the same generator."""
+        other = Facts(self.home, self.rng, long=self.long)
+        other.said, other.request, other._when = dict(self.said), self.request, dict(self._when)
+        return other
 
     def note(self, values: JSON) -> None:
         """Keep values that were said, the latest last."""
         for name, value in values.items():
             self.said.pop(name, None)
             self.said[name] = value
+            self._when[name] = self.request
+
+    def drop(self, names: Iterable[str]) -> None:
+        """Forget what was said under these names."""
+        for name in names:
+            self.said.pop(name, None)
+
+    def at_hand(self) -> JSON:
+        """Return what was said lately: in a long dialogue "there" and "that day" mean nothing older."""
+        if not self.long:
+            return self.said
+        return {name: value for name, value in self.said.items() if self._is_fresh(name)}
+
+    def _is_fresh(self, name: str) -> bool:
+        return self.request - self._when[name] <= _FRESH
 
     def draw(self, tool: Tool, fed: Collection[str], must: Collection[str]) -> JSON:
         """Return a value for every parameter that somebody could say; `fed` ones come from earlier results."""
@@ -70,7 +102,8 @@ class Facts:
             return self._unlike(name, schema, beside)
         makes_it = action == "create" and set(words_of(tool.name)[1:]) & set(words_of(name))
         said = self.said.get(name)
-        if said is not None and not makes_it and fits(schema, said) and (linked or self.rng.random() < _REUSE):
+        again = said is not None and not makes_it and fits(schema, said) and (linked or self.rng.random() < _REUSE)
+        if again and (not self.long or self._is_still_meant(name, kind, said, beside)):
             return said
         if kind == "person" and _OWN_NAMES & set(words_of(name)):
             return self.home.name
@@ -82,6 +115,15 @@ class Facts:
                 if value not in beside.values() and kind_of(earlier, _TEXT) == kind and fits(schema, value):
                     return value
         return self._fresh(name, schema, beside)
+
+    def _is_still_meant(self, name: str, kind: str, said: Any, beside: JSON) -> bool:
+        """Say whether a value said before is meant in a long dialogue: a street in its city, a text only once."""
+        if kind == "address":
+            cities = [value for values in (beside, self.said) for n, value in values.items() if _is_city(n)]
+            return len(set(cities)) <= 1 or self._when[name] >= max(self._when[n] for n in self.said if _is_city(n))
+        if kind == "text" and isinstance(said, str) and len(said) > _WORDY:
+            return False
+        return self._is_fresh(name) or kind in _LASTING or self.rng.random() < _STILL_MEANT
 
     def _unlike(self, name: str, schema: JSON, beside: JSON) -> Any:
         """Return something else than what was said before: a change changes something."""
@@ -106,6 +148,10 @@ class Facts:
             line = draw_address(self.rng, str(town or said or self.home.city))
             return street_only(line) if town else line
         return draw_value(name, schema, self.rng, self.home.now.date())
+
+
+def _is_city(name: str) -> bool:
+    return kind_of(name, _TEXT) == "city"
 
 
 _OPPOSITES = (("from", "to"), ("base", "target"), ("source", "target"), ("origin", "destination"), ("old", "new"))

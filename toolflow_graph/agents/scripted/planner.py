@@ -10,8 +10,9 @@ from dataclasses import replace
 
 from toolflow_graph.agents.place import plan_nothing
 from toolflow_graph.agents.roles import Brief, Planning
-from toolflow_graph.agents.scripted.arrange import Step, arrange
+from toolflow_graph.agents.scripted.arrange import LONG, Step, arrange
 from toolflow_graph.agents.scripted.compose import Composer
+from toolflow_graph.agents.scripted.episodes import arrange_episodes
 from toolflow_graph.agents.scripted.home import home_of
 from toolflow_graph.agents.scripted.verbalise import with_phrasings
 from toolflow_graph.errors import PlanError
@@ -43,7 +44,7 @@ class ScriptedPlanner:
         composer = Composer(brief, home, rng)
         if not brief.planned:
             return _improvise(brief, composer, steps)
-        requests = [composer.add(step) for step in steps]
+        requests = _compose_long(brief, composer, steps) if _is_long(brief) else [composer.add(step) for step in steps]
         composer.close()
         scenario = Scenario(
             persona=f"{home.name}, {composer.manner_words()}",
@@ -56,7 +57,33 @@ class ScriptedPlanner:
 
     @staticmethod
     def _arrange(brief: Brief) -> list[Step]:
-        return arrange(brief, list(brief.tools.values()), brief.rng("arrange"))
+        lay = arrange_episodes if brief.planned and _is_long(brief) else arrange
+        return lay(brief, list(brief.tools.values()), brief.rng("arrange"))
+
+
+def _is_long(brief: Brief) -> bool:
+    return brief.requests[1] > LONG
+
+
+def _compose_long(brief: Brief, composer: Composer, steps: Sequence[Step]) -> list[PlannedRequest]:
+    """Compose what can be said, and a spare step for each one that cannot; all that is due has to be among them."""
+    requests: list[PlannedRequest] = []
+    missed = 0
+    for step in steps:
+        if step.spare and not missed:
+            continue
+        request = composer.attempt(step)
+        if request is None:
+            missed += not step.spare
+        else:
+            requests.append(request)
+            missed -= step.spare
+    left = brief.patterns - {pattern for request in requests for pattern in request.patterns}
+    if left:
+        raise PlanError(f"{', '.join(sorted(left))} cannot be said with these tools")
+    if len(requests) < brief.requests[0]:
+        raise PlanError(f"the tools yield {len(requests)} requests, {brief.requests[0]} are wanted")
+    return requests
 
 
 def _improvise(brief: Brief, composer: Composer, steps: Sequence[Step]) -> DialoguePlan:

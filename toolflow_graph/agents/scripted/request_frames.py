@@ -29,15 +29,17 @@ class Needs:
     picked: bool = False
 
 
-def choose_frame(tool: Tool, values: JSON, needs: Needs, said_before: JSON, rng: random.Random) -> tuple[str, set[str]]:
-    """Draw a request frame; return it with the parameters that it will mention.
+def choose_frame(
+    tool: Tool, values: JSON, needs: Needs, said_before: JSON, rng: random.Random, spent: Collection[str] = ()
+) -> tuple[str, set[str]]:
+    """Draw a request frame, sooner one that is not `spent`; return it with the parameters that it will mention.
 
     Required values that were said before may be pointed back at ("there", "that day"), optional ones be left out.
     Raises `PlanError` when no frame of the tool fits.
     """
     frames = tool.phrasings.requests if tool.phrasings is not None else ()
     required = set(tool.required)
-    for source in rng.sample(list(frames), len(frames)):
+    for source in sorted(rng.sample(list(frames), len(frames)), key=spent.__contains__):
         if needs.picked and _POINTS_FIRST.match(source):
             continue
         frame = parse_frame(source)

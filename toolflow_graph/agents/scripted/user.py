@@ -2,6 +2,8 @@
 
 import re
 
+from langchain_core.messages import AIMessage
+
 from toolflow_graph.agents.roles import Scene, UserTurn, derive_rng
 from toolflow_graph.agents.scripted.agenda import Agenda
 from toolflow_graph.agents.scripted.phrasing import Wording, find_currency, lookup
@@ -14,6 +16,7 @@ from toolflow_graph.agents.scripted.text import (
     lower_literals,
     tidy,
 )
+from toolflow_graph.frames import parse_frame
 from toolflow_graph.types import JSON
 from toolflow_graph.values import kind_of, say
 
@@ -75,7 +78,14 @@ class _Voice:
         call = int(part["call"])
         wording = self.agenda.wording(call, self.rng)
         self.source = str(part["frame"])
-        words = wording.request(self.source, self.agenda.calls[call]["arguments"], set(part["said"]))
+        arguments = self.agenda.calls[call]["arguments"]
+        told = {name for name in part.get("far", ()) if self._was_told(call, name, str(part["frame"]))}
+        if told:
+            arguments = {**arguments, **{name: self.agenda.arguments(call)[name] for name in told}}
+        words = wording.request(self.source, arguments, {*part["said"], *told})
+        if part.get("back") and not told:
+            self.source = f"{part['back']} {self.source}"
+            words = join_with_leads([({}, str(part["back"])), ({}, words)])
         lead = str(part.get("lead", ""))
         if not lead or (lead in _LIGHT and _STARTS_ON.match(words)):
             return words
@@ -85,9 +95,23 @@ class _Voice:
         self.source = f"{lead} {self.source}"
         return f"{lead} {lower_literals(first, self.source)}{rest}"
 
+    def _was_told(self, call: int, name: str, frame: str) -> bool:
+        """Say whether the assistant has said a value that the frame can name, so that the user may name it too."""
+        value = str(self.agenda.arguments(call)[name])
+        told = any(value in message.text for message in self.scene.messages if isinstance(message, AIMessage))
+        return told and name in parse_frame(frame).paths
+
     def _pick(self, part: JSON) -> str:
+        words = self._pick_item(part)
+        if not part.get("back"):
+            return words
+        self.source = f"{part['back']} {self.source}"
+        return join_with_leads([({}, str(part["back"])), ({}, words)])
+
+    def _pick_item(self, part: JSON) -> str:
         call = int(part["call"])
-        item = self.agenda.picked(call)
+        chosen = part.get("choice")
+        item = self.agenda.picked(call, chosen)
         result = self.agenda.result(call) or {}
         if item is None:
             return self.rng.choice(bank("picks_by_order", "first"))
@@ -97,8 +121,8 @@ class _Voice:
             return self.rng.choice(bank("only_one"))
         phrasings = tool.phrasings
         frames = phrasings.picks if phrasings is not None else ()
-        place = self.agenda.choice(call, len(items))
-        if frames and self.rng.random() < 0.75:
+        place = self.agenda.choice(call, len(items), chosen)
+        if frames and (self.rng.random() < 0.75 or part.get("back")):  # nobody remembers an order for long
             words = self._point(self.agenda.wording(call, self.rng), frames, item, items, result, call)
             if words is not None:
                 self.source = self.rng.choice(bank("meant") if part.get("means") else bank("picks"))

@@ -13,8 +13,8 @@ from toolflow_graph.values import is_identifier, is_reference
 __all__ = ["World"]
 
 
-_KEPT = 16
-"""Facts about things without an id that are kept; more than any dialogue of usual length yields."""
+_KEPT = 128
+"""Facts about things without an id that are kept; more than any dialogue yields, a long one too."""
 
 
 class World:

@@ -34,8 +34,8 @@ function drawBars(rows, { label, unit, share = false, width = 640, gutter = 240 
   }, label);
 }
 
-/* Bars that stand, one a bin, beside each other for several runs, which are shown as shares. */
-function drawHistogram(rows, { label, width = 300 }) {
+/* Bars that stand, one a bin, beside each other for several runs, which are shown as shares; `wrong` is the part at the foot. */
+function drawHistogram(rows, { label, width = 300, share = several }) {
   const labels = [...new Set(rows.map((row) => row.label))];
   const every = Math.ceil(labels.length / 9);
   const sideways = labels.length > 1 && labels.some((one) => one.length > 5);
@@ -43,9 +43,10 @@ function drawHistogram(rows, { label, width = 300 }) {
     width, height: 170, marginLeft: 40, marginRight: 6, marginTop: 14, marginBottom: sideways ? 44 : 28,
     fx: { domain: labels, label: null, padding: several ? 0.12 : 0.1, ticks: labels.filter((_, at) => at % every === 0), tickSize: 0, tickRotate: sideways ? -35 : 0 },
     x: { axis: null, domain: runs.map((_, number) => number), padding: 0 },
-    y: { label: null, grid: true, ticks: 4, tickSize: 0, tickFormat: several ? sayShare : "~s" },
+    y: { label: null, grid: true, ticks: 4, tickSize: 0, tickFormat: share ? sayShare : "~s" },
     marks: [
       Plot.barY(rows, { fx: "label", x: "run", y: "value", fill: (row) => fills(row.run), rx: 1 }),
+      Plot.barY(rows.filter((row) => row.wrong), { fx: "label", x: "run", y: "wrong", fill: "var(--bad)" }),
       Plot.tickY(rows.filter((row) => typeof row.wanted === "number"), { fx: "label", x: "run", y: "wanted", stroke: "var(--text)", strokeWidth: 2 }),
       Plot.ruleY([0], { stroke: "var(--line)" }),
       Plot.tip(rows, Plot.pointerX({ fx: "label", x: "run", y: "value", title: (row) => `${row.label}\n${several ? `${runs[row.run].name}: ` : ""}${row.hint}`, fill: "var(--back)", stroke: "var(--line)", lineWidth: 40 })),

@@ -47,6 +47,7 @@ function drawReport() {
   drawSummary();
   drawMix();
   drawDistributions();
+  drawReach();
   drawMeasures();
   drawFindings();
   drawCosts();
