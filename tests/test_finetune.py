@@ -12,7 +12,7 @@ from toolflow_graph.errors import DatasetError, SettingsError
 from toolflow_graph.finetune import encode_dialogues, finetune, load_base, parse_finetune_settings
 from toolflow_graph.finetune.examples import drop_examples
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("error:.gradient_checkpointing:FutureWarning")]
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("error:.*gradient_checkpointing:FutureWarning")]
 
 IGNORED = -100
 
