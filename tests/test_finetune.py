@@ -17,7 +17,7 @@ from toolflow_graph.export import export_dialogues
 from toolflow_graph.finetune import encode_dialogues, finetune, load_base, parse_finetune_settings
 from toolflow_graph.finetune.examples import drop_examples
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("error:.gradient_checkpointing:FutureWarning")]
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("error:.*gradient_checkpointing:FutureWarning")]
 
 IGNORED = -100
 

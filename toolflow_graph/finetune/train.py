@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,10 +50,13 @@ def finetune(
     dialogues = [dialogue for source in sources for dialogue in open_dialogues(source)]
     _claim(out, sources, settings)
     base = load_base(settings.base, _read_template(settings), adapted=settings.adapt == "lora")
-    if settings.method == "dpo":
-        report = train_on_preferences(dialogues, base, out, settings, on_step)
-    else:
-        report = _train(_encode(dialogues, base, settings), base, out, settings, on_step)
+    with warnings.catch_warnings():
+        # PEFT and TRL still ask by the name that transformers is to drop
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+        if settings.method == "dpo":
+            report = train_on_preferences(dialogues, base, out, settings, on_step)
+        else:
+            report = _train(_encode(dialogues, base, settings), base, out, settings, on_step)
     write_card(out, base.name, sources, dialogues, settings, report)
     (out / "report.json").write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
     return report
