@@ -303,7 +303,17 @@ OPEN_ID = "document.querySelector('#dialogue h2')?.textContent"
 def test_report_is_drawn_and_leads_to_the_dialogues(run, tmp_path):
     with opened(tmp_path, gather_run(run, make_evaluation())) as page:
         sections = page.run("[...document.querySelectorAll('#sections h2')].map((title) => title.textContent)")
-        assert sections == ["Summary", "Mix against quota", "How it is spread", "Measures", "Findings", "Cost"]
+        assert sections == [
+            "Summary",
+            "Mix against quota",
+            "How it is spread",
+            "How far back facts reach",
+            "Measures",
+            "Findings",
+            "Cost",
+        ]
+        assert "arguments with a fact of an earlier turn" in page.run("element('section-reach').textContent")
+        assert page.run("document.querySelectorAll('#section-reach svg').length") == 1
         assert "3 of 3 wanted dialogues accepted" in page.run("element('section-summary').textContent")
         assert "sequential 2 accepted, 2 wanted, 1 rejected on the way" in page.run(
             "element('section-mix').querySelector('svg').getAttribute('aria-label')"

@@ -15,7 +15,7 @@ from toolflow_graph.types import Pattern, Tool
 
 __all__ = ["COMPLICATIONS", "LONG", "Arranger", "Step", "arrange", "repeatable_tool"]
 
-LONG = 8
+LONG = 9
 """Requests beyond which a plan goes in episodes, see `episodes.py`."""
 
 COMPLICATIONS: tuple[Pattern, ...] = ("search_tools", "tool_error", "missing_parameter", "correction")

@@ -9,12 +9,15 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from toolflow_graph.agents.roles import Brief
-from toolflow_graph.agents.scripted.arrange import COMPLICATIONS, LONG, Arranger, Step, repeatable_tool
+from toolflow_graph.agents.scripted.arrange import COMPLICATIONS, Arranger, Step, repeatable_tool
 from toolflow_graph.agents.scripted.sense import Link, sense
 from toolflow_graph.errors import PlanError
 from toolflow_graph.types import Pattern, Tool
 
 __all__ = ["arrange_episodes"]
+
+_ROUND = 8
+"""Requests in which everything that is due comes about once."""
 
 _RECENT = 1
 """Steps back to which a request goes on from what is at hand."""
@@ -39,7 +42,7 @@ def arrange_episodes(brief: Brief, tools: Sequence[Tool], rng: random.Random) ->
 class _Episodes(Arranger):
     def __init__(self, brief: Brief, tools: Sequence[Tool], rng: random.Random) -> None:
         super().__init__(brief, tools, rng)
-        self.rounds = max(1, self.wanted // LONG)
+        self.rounds = max(1, self.wanted // _ROUND)
         self.uses: Counter[str] = Counter()
         self.place: dict[str, int] = {}
         self.others_taken: set[str] = set()
