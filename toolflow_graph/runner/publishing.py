@@ -51,7 +51,7 @@ def publish_run(
                 shard = there.get(name)
                 if shard is None:
                     lines.seek(begin)
-                    taken = islice(iter(lines.readline, b""), shard_size)
+                    taken: Iterator[bytes] = islice(iter(lines.readline, b""), shard_size)
                     if encoding == "parquet":
                         taken = encode_rows(_lay_out(enumerate(taken, number * shard_size + 1), run / ACCEPTED))
                     size, stored = folder.write(name, taken)
