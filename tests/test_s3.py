@@ -17,6 +17,9 @@ moto = pytest.importorskip("moto.server")
 s3fs = pytest.importorskip("s3fs")
 pytestmark = pytest.mark.slow
 
+BUCKET = "bucket"
+PLACE = f"s3://{BUCKET}/set"
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
@@ -38,23 +41,24 @@ def store(monkeypatch):
         monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         s3fs.S3FileSystem.clear_instance_cache()
         fs = s3fs.S3FileSystem()
-        fs.mkdir("bucket")
+        fs.mkdir(BUCKET)
         yield fs
+        fs.rm(BUCKET, recursive=True)  # moto's servers of one process share what they hold
     finally:
         s3fs.S3FileSystem.clear_instance_cache()
         server.stop()
 
 
 def list_names(fs):
-    return sorted(path.rpartition("/")[2] for path in fs.find("bucket/set", refresh=True))
+    return sorted(path.rpartition("/")[2] for path in fs.find(f"{BUCKET}/set", refresh=True))
 
 
 @pytest.mark.parametrize("encoding", ["jsonl", "parquet"])
 def test_what_is_published_in_s3_is_read_from_there(run, store, encoding):
-    index = publish_run(run, "s3://bucket/set", encoding=encoding, shard_size=3)
+    index = publish_run(run, PLACE, encoding=encoding, shard_size=3)
     assert list_names(store) == [*(shard.name for shard in index.shards), "index.json"]
-    assert b"".join(raw for _, _, raw in read_lines("s3://bucket/set")) == (run / "dialogues.jsonl").read_bytes()
-    assert [d.record for d in open_dialogues("s3://bucket/set")] == [d.record for d in open_dialogues(run)]
+    assert b"".join(raw for _, _, raw in read_lines(PLACE)) == (run / "dialogues.jsonl").read_bytes()
+    assert [d.record for d in open_dialogues(PLACE)] == [d.record for d in open_dialogues(run)]
 
 
 @pytest.mark.parametrize("moment", ["while it is written", "before the index names it"])
@@ -66,14 +70,14 @@ def test_a_shard_that_was_cut_off_does_not_count(run, store, monkeypatch, moment
         else:
             cut_commit(patch)
         with pytest.raises(DatasetError, match="the line is dead"):
-            publish_run(run, "s3://bucket/set", shard_size=3)
+            publish_run(run, PLACE, shard_size=3)
     s3fs.S3FileSystem.clear_instance_cache()
     with pytest.raises(DatasetError, match="only 3 of 7 dialogues are published"):
-        list(open_dialogues("s3://bucket/set"))
+        list(open_dialogues(PLACE))
     told = {}
-    publish_run(run, "s3://bucket/set", shard_size=3, on_shard=lambda shard, there: told.update({shard.name: there}))
+    publish_run(run, PLACE, shard_size=3, on_shard=lambda shard, there: told.update({shard.name: there}))
     assert list(told.values()) == [True, False, False]
-    assert [d.record for d in open_dialogues("s3://bucket/set")] == [d.record for d in open_dialogues(run)]
+    assert [d.record for d in open_dialogues(PLACE)] == [d.record for d in open_dialogues(run)]
     assert [name for name in list_names(store) if name.startswith(".")] == []
 
 
