@@ -67,12 +67,12 @@ def rate(
         typer.echo(f"{rows:,} judgements of {session.done:,} whole {things} written to {export}")
         return
     with RatingServer(session, port) as server:
-        typer.echo(f"{len(session.items):,} {things}, {session.done:,} of them rated. Open, if no browser does:")
-        typer.echo(server.url)
-        typer.echo("Ctrl-C ends.")
-        if browser:
-            webbrowser.open(server.url)
         try:
+            typer.echo(f"{len(session.items):,} {things}, {session.done:,} of them rated. Open, if no browser does:")
+            typer.echo(server.url)
+            typer.echo("Ctrl-C ends.")
+            if browser:
+                webbrowser.open(server.url)
             server.wait()
         except KeyboardInterrupt:
             typer.echo("")

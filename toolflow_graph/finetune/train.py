@@ -52,7 +52,7 @@ def finetune(
     base = load_base(settings.base, _read_template(settings), adapted=settings.adapt == "lora")
     with warnings.catch_warnings():
         # PEFT and TRL still ask by the name that transformers is to drop
-        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+        warnings.filterwarnings("ignore", r"`\w*gradient_checkpointing\w*` is deprecated", FutureWarning)
         if settings.method == "dpo":
             report = train_on_preferences(dialogues, base, out, settings, on_step)
         else:
