@@ -87,7 +87,7 @@ def main() -> None:
     tasks = [("base", None, 0), *((arm, file, seed) for seed in range(given.seeds) for arm, file in arms.items())]
     rows: dict[str, list[JSON]] = {arm: [] for arm in ("base", *arms)}
     threads = max(1, (os.cpu_count() or 1) // given.jobs)
-    with ProcessPoolExecutor(given.jobs, initializer=limit_threads, initargs=(threads,)) as pool:
+    with ProcessPoolExecutor(given.jobs, initializer=limit_threads, initargs=(threads,), max_tasks_per_child=1) as pool:
         waiting = {pool.submit(play_arm, given, *task): task for task in tasks}
         for done in as_completed(waiting):
             rows[waiting[done][0]].append(done.result())

@@ -125,7 +125,8 @@ def _train(parts: _Parts, base: Base, out: Path, settings: FinetuneSettings, on_
 
     torch.manual_seed(settings.seed)
     mean = parts.train.tokens / len(parts.train.examples)
-    accumulate = max(1, round(settings.tokens_per_step / (mean * settings.batch)))
+    batches = math.ceil(len(parts.train.examples) / settings.batch)
+    accumulate = min(batches, max(1, round(settings.tokens_per_step / (mean * settings.batch))))
     per_step = accumulate * settings.batch
     wanted = settings.tokens / mean if settings.tokens else settings.epochs * len(parts.train.examples)
     steps = max(1, math.ceil(wanted / per_step))
