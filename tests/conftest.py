@@ -80,6 +80,14 @@ def browser_ends():
         sys.modules["browser"].close_browser()
 
 
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory):
+    """A folder with a small catalog, which the tests of a module may change."""
+    from runs import copy_catalog  # noqa: PLC0415 - imports the package
+
+    return copy_catalog(tmp_path_factory.mktemp("catalog"))
+
+
 @pytest.fixture(scope="session")
 def bundled_catalog():
     """The tools that come with the package."""

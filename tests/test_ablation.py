@@ -20,11 +20,6 @@ DIALOGUES = 12
 
 
 @pytest.fixture(scope="module")
-def catalog(tmp_path_factory):
-    return copy_catalog(tmp_path_factory.mktemp("catalog"))
-
-
-@pytest.fixture(scope="module")
 def options(catalog):
     return ["--dialogues", str(DIALOGUES), "--seed", "3", "--catalog", catalog]
 

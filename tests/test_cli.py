@@ -10,15 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from runs import copy_catalog, read_files, read_manifest, read_rows
+from runs import read_files, read_manifest, read_rows
 from toolflow_graph.cli.app import main
 
 COMMAND = [sys.executable, "-c", "from toolflow_graph.cli import main; main()"]
-
-
-@pytest.fixture(scope="module")
-def catalog(tmp_path_factory):
-    return copy_catalog(tmp_path_factory.mktemp("catalog"))
 
 
 @pytest.fixture(scope="module")

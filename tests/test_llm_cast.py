@@ -11,7 +11,7 @@ import pytest
 
 from endpoint import STORM, Endpoint, QuickClock
 from players import Players, recognise_role, without_repairs
-from runs import copy_catalog, read_rows
+from runs import read_rows
 from toolflow_graph.cli.app import main
 from toolflow_graph.dataset import is_accepted
 from toolflow_graph.dialogue.stage import load_stage
@@ -45,11 +45,6 @@ ENDPOINTS = {
 def no_key(monkeypatch):
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture(scope="module")
-def catalog(tmp_path_factory):
-    return copy_catalog(tmp_path_factory.mktemp("catalog"))
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from endpoint import Endpoint
 from players import Players, recognise_role
-from runs import copy_catalog, read_rows, run_all
+from runs import read_rows, run_all
 from toolflow_graph.agents.scripted.acts import is_reference
 from toolflow_graph.cli.app import main
 from toolflow_graph.dialogue.briefs import draw_brief, find_brief
@@ -39,11 +39,6 @@ MIX = [
 """Patterns that tools bear whatever connects them."""
 
 DIALOGUES = len(MIX)
-
-
-@pytest.fixture(scope="module")
-def catalog(tmp_path_factory):
-    return copy_catalog(tmp_path_factory.mktemp("catalog"))
 
 
 @pytest.fixture(scope="module")

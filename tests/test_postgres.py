@@ -11,18 +11,13 @@ import psycopg
 import pytest
 
 from postgres import PASSWORD, find_port, serve_postgres
-from runs import copy_catalog, play, read_files, run_all
+from runs import play, read_files, run_all
 from toolflow_graph.cli.app import main
 from toolflow_graph.errors import RunError, SettingsError
 from toolflow_graph.runner import Run
 from toolflow_graph.runner.database import Database, list_begun, read_address
 from toolflow_graph.runner.replay import open_replay
 from toolflow_graph.settings import RunSettings, parse_settings
-
-
-@pytest.fixture(scope="module")
-def catalog(tmp_path_factory):
-    return copy_catalog(tmp_path_factory.mktemp("catalog"))
 
 
 @pytest.fixture(scope="module")

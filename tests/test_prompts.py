@@ -6,18 +6,13 @@ import random
 
 import pytest
 
-from runs import copy_catalog, read_manifest, read_rows, run_all
+from runs import read_manifest, read_rows, run_all
 from toolflow_graph.errors import ResourceError, RunError, SettingsError
 from toolflow_graph.prompts import Prompts
 from toolflow_graph.runner import Run, generate
 from toolflow_graph.settings import RunSettings
 
 SYSTEM = "Ahoy. It is $date, $time, in $city."
-
-
-@pytest.fixture(scope="module")
-def catalog(tmp_path_factory):
-    return copy_catalog(tmp_path_factory.mktemp("catalog"))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from endpoint import Endpoint
 from players import Players
 from postgres import PASSWORD, find_port, serve_postgres
-from runs import copy_catalog, play, read_files, read_rows, run_all
+from runs import play, read_files, read_rows, run_all
 from toolflow_graph.errors import BudgetExceeded, RunError, SettingsError
 from toolflow_graph.runner import Run
 from toolflow_graph.runner.database import Database, list_begun
@@ -19,11 +19,6 @@ from toolflow_graph.settings import RunSettings, parse_settings
 
 KEY = "planted-key-of-a-model"
 NODE = {"object_store_memory": 80 * 2**20, "node_ip_address": "127.0.0.1"}
-
-
-@pytest.fixture(scope="module")
-def catalog(tmp_path_factory):
-    return copy_catalog(tmp_path_factory.mktemp("catalog"))
 
 
 @pytest.fixture(scope="module")

@@ -25,11 +25,6 @@ COMMAND = [sys.executable, "-c", "from toolflow_graph.cli import main; main()", 
 
 
 @pytest.fixture(scope="module")
-def catalog(tmp_path_factory):
-    return copy_catalog(tmp_path_factory.mktemp("catalog"))
-
-
-@pytest.fixture(scope="module")
 def calm(catalog, tmp_path_factory):
     """A run of 24 dialogues that nobody disturbed."""
     folder = tmp_path_factory.mktemp("calm") / "run"

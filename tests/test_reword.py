@@ -9,7 +9,7 @@ from datetime import date
 import pytest
 
 from endpoint import Endpoint
-from runs import copy_catalog, read_rows
+from runs import read_rows
 from toolflow_graph.agents.reworded.check import check_rewording, list_values
 from toolflow_graph.agents.reworded.line import Fact, Line
 from toolflow_graph.agents.reworded.meaning import find_change_of_meaning
@@ -449,11 +449,6 @@ SYNONYMS = {
 def no_key(monkeypatch):
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture(scope="module")
-def catalog(tmp_path_factory):
-    return copy_catalog(tmp_path_factory.mktemp("catalog"))
 
 
 @pytest.fixture(scope="module")

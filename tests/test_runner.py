@@ -22,11 +22,6 @@ from toolflow_graph.runner.lines import LineFile
 from toolflow_graph.settings import assign_patterns
 
 
-@pytest.fixture(scope="module")
-def catalog(tmp_path_factory):
-    return copy_catalog(tmp_path_factory.mktemp("catalog"))
-
-
 @pytest.fixture
 def play_role(monkeypatch, catalog):
     """Replace a method of one agent: `play_role("assistant", "act", function)`."""

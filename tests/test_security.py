@@ -34,11 +34,6 @@ from toolflow_graph.settings import parse_settings
 
 
 @pytest.fixture(scope="module")
-def catalog(tmp_path_factory):
-    return copy_catalog(tmp_path_factory.mktemp("catalog"))
-
-
-@pytest.fixture(scope="module")
 def calm(catalog, tmp_path_factory):
     folder = tmp_path_factory.mktemp("calm") / "run"
     run_all(folder, catalog=catalog, dialogues=6, seed=11)

@@ -8,7 +8,7 @@ import sys
 import fsspec
 import pytest
 
-from runs import copy_catalog, read_rows, run_all
+from runs import read_rows, run_all
 from toolflow_graph.cli.app import main
 from toolflow_graph.dataset import open_dialogues, read_lines
 from toolflow_graph.errors import DatasetError, RunError
@@ -16,11 +16,6 @@ from toolflow_graph.runner import Run
 from toolflow_graph.runner.publishing import publish_run
 from toolflow_graph.settings import RunSettings
 from toolflow_graph.shards import ShardFolder, is_url
-
-
-@pytest.fixture(scope="module")
-def catalog(tmp_path_factory):
-    return copy_catalog(tmp_path_factory.mktemp("catalog"))
 
 
 @pytest.fixture(scope="module")

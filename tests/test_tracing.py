@@ -10,7 +10,6 @@ import pytest
 
 from endpoint import Endpoint
 from players import Players
-from runs import copy_catalog
 from toolflow_graph.settings import parse_settings
 
 COMMAND = [sys.executable, "-c", "from toolflow_graph.cli import main; main()", "generate", "--quiet"]
@@ -69,11 +68,6 @@ def generate(out, environment, *options):
     done = subprocess.run(command, env=clean | environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stderr
-
-
-@pytest.fixture(scope="module")
-def catalog(tmp_path_factory):
-    return copy_catalog(tmp_path_factory.mktemp("catalog"))
 
 
 def test_nothing_is_sent_unless_it_is_asked_for(tmp_path, catalog):

@@ -16,7 +16,7 @@ import pytest
 
 from endpoint import Endpoint
 from players import Players
-from runs import copy_catalog, play, read_files, read_manifest, read_rows, run_all
+from runs import play, read_files, read_manifest, read_rows, run_all
 from toolflow_graph.dataset import record_of
 from toolflow_graph.dialogue.stage import load_stage
 from toolflow_graph.errors import BudgetExceeded, ResourceError, RunError
@@ -31,11 +31,6 @@ from toolflow_graph.runner.workers import share_settings
 from toolflow_graph.settings import RunSettings, parse_settings
 
 COMMAND = [sys.executable, "-c", "from toolflow_graph.cli import main; main()", "generate"]
-
-
-@pytest.fixture(scope="module")
-def catalog(tmp_path_factory):
-    return copy_catalog(tmp_path_factory.mktemp("catalog"))
 
 
 @pytest.fixture(scope="module")
