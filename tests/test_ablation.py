@@ -1,10 +1,14 @@
 """The ablation: arms are played once, go on where they stopped, and stand beside the paper's figures."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+from endpoint import Endpoint
+from judging import list_keys
+from players import Players
 from runs import copy_catalog, read_files
 from toolflow_graph.ablation import Ablation, list_arms, measure_arms, open_arm, render_ablation
 from toolflow_graph.ablation.rendering import list_caveats
@@ -14,6 +18,7 @@ from toolflow_graph.errors import RunError
 from toolflow_graph.evaluation import EvaluationSettings, Measure
 from toolflow_graph.runner import generate, read_manifest
 from toolflow_graph.settings import parse_settings
+from toolflow_graph.types import METHODS
 
 SCRIPTED = ["toolflow", "no-graph", "no-plan", "no-graph-no-plan"]
 DIALOGUES = 12
@@ -126,6 +131,66 @@ def test_coherence_by_a_judge_is_compared(played, catalog):
     contrast = next(one for one in found.contrasts if one.key == "coh")
     assert (contrast.without, contrast.full) == (3.0, 4.0)
     assert contrast.note != "not measured: takes a judge (--judge)"
+
+
+@pytest.mark.slow
+def test_all_arms_by_models_and_judged_by_one(tmp_path, catalog):
+    """Six runs, EnR and COH over HTTP; what was played and judged is not asked for again."""
+    given = tmp_path / "settings.json"
+    mix = [{"share": 1, "patterns": patterns} for patterns in (["single"], ["single", "missing_parameter"])]
+    values = {"catalog": catalog, "mix": mix, "tools": 12, "max_attempts": 1}
+    given.write_text(json.dumps(values), encoding="utf-8")
+
+    def cast(seed):
+        runs = {"cast": "llm", "dialogues": 2, "seed": seed, **values}
+        return {method: Players(parse_settings({**runs, "method": method})) for method in METHODS}
+
+    seed = next(seed for seed in range(30) if all(one.can_play() for one in cast(seed).values()))
+    players = cast(seed)
+    out, asked = tmp_path / "out", []
+
+    def answer(request):
+        head = request["messages"][0]["content"]
+        if "natural language inference" in head:
+            asked.append("nli")
+            return {"value": {"label": ("entailment", "neutral")[len(request["messages"][1]["content"]) % 2]}}
+        if head.startswith("You judge dialogues"):
+            asked.append("judge")
+            points = 5 if "tool_calls" in request["messages"][1]["content"] else 3
+            return {"value": {key: {"reason": "So.", "message": None, "score": points} for key in list_keys(request)}}
+        playing = [method for method in METHODS if (out / method).exists()][-1]  # arms are played one by one
+        asked.append(playing)
+        return players[playing](request)
+
+    with Endpoint(answer) as endpoint:
+        options = ["--settings", given, "--dialogues", 2, "--seed", seed, "--out", out, "--quiet"]
+        options += ["--model", "test-model", "--base-url", endpoint.base_url]
+        judges = ["--judge", "test-model", "--nli-judge", "test-model", "--judge-cache", tmp_path / "verdicts.jsonl"]
+        assert ablate(*options, *judges) == 0
+        first = (out / "ablation.json").read_bytes()
+        before = len(asked)
+        assert ablate(*options, *judges) == 0
+    assert set(asked) == {"nli", "judge", *METHODS}
+    assert asked.count("judge") == 10  # direct and cot write the same two here
+    assert asked.count("direct") == asked.count("cot") == 2
+    assert len(asked) == before
+    assert (out / "ablation.json").read_bytes() == first
+    found = Ablation.model_validate_json(first)
+    assert [(one.source, one.dialogues) for one in found.evaluations] == [(method, 2) for method in METHODS]
+    assert all(0 <= one["enr"].value <= 1 and one["coh"].value in (3, 4, 5) for one in found.evaluations)
+    contrasts = {one.key: one for one in found.contrasts}
+    assert contrasts["enr"].full == 100 * found.evaluations[0]["enr"].value
+    assert contrasts["coh"].full == found.evaluations[0]["coh"].value
+
+
+def test_judges_alone_leave_the_arms_to_rules(tmp_path, played, options):
+    """With an address and a judge, but no model that plays, the arms are those that rules have played."""
+    shutil.copytree(played, tmp_path / "out")
+    with Endpoint(lambda _: {"value": {"label": "neutral"}}) as endpoint:
+        judge = ["--nli-judge", "test-model", "--base-url", endpoint.base_url, "--judge-cache", tmp_path / "v.jsonl"]
+        assert ablate(*options, "--out", tmp_path / "out", "--quiet", *judge) == 0
+    found = Ablation.model_validate_json((tmp_path / "out" / "ablation.json").read_bytes())
+    assert [one["enr"].value for one in found.evaluations] == [0, 0, 0, 0]
 
 
 def test_markdown_has_tables_and_all_measures(found):

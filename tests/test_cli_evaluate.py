@@ -114,7 +114,7 @@ def test_missing_file_is_one_line(toolflow, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (("--base-url", "http://127.0.0.1:1/v1"), 2, "name it by --nli-model"),
+        (("--base-url", "http://127.0.0.1:1/v1"), 2, "name it by --nli-judge"),
         pytest.param(("--nli-model", "no/such/folder"), 1, "cannot be loaded", marks=pytest.mark.slow),
         (("--encoder", "/no/such/encoder"), 1, "encoder"),
         (("--ss-sample", "-1"), 2, "--ss-sample"),

@@ -7,9 +7,9 @@ import pytest
 from typer.testing import CliRunner
 
 from endpoint import Endpoint
-from judging import make_dialogues, make_judge
+from judging import make_dialogues, make_judge, make_row, write_rows
 from toolflow_graph.cli.evaluate import evaluate_app
-from toolflow_graph.errors import ModelError
+from toolflow_graph.errors import BudgetExceeded, ModelError
 
 
 class ConstantEncoder:
@@ -70,6 +70,57 @@ def test_judge_adds_its_measures_and_is_asked_once(files, tmp_path):
     difference = next(d for d in content["comparisons"][0]["differences"] if d["key"] == "coh")
     assert (difference["value"], difference["beyond_chance"]) == (0, False)
     assert len(verdicts.read_text().splitlines()) == 24
+
+
+def write_chats(path, count):
+    """Dialogues of two rounds each."""
+    rows = [make_row(f"d{n}") for n in range(count)]
+    for row in rows:
+        row["messages"] += [
+            {"role": "user", "content": f"And in Rome? {row['id']}"},
+            {"role": "assistant", "content": "14."},
+        ]
+    return write_rows(path, rows)
+
+
+def judge_entailment(request):
+    return {"value": {"label": "entailment" if request["messages"][1]["content"].endswith("d0") else "neutral"}}
+
+
+def test_entailment_by_a_chat_model_is_asked_once(tmp_path):
+    chats, out = write_chats(tmp_path / "chats.jsonl", 4), tmp_path / "e.json"
+    with Endpoint(judge_entailment) as endpoint:
+        options = ["--nli-judge", "test-model", "--base-url", endpoint.base_url, "--judge-cache", tmp_path / "v.jsonl"]
+        assert run(chats, *options, "--json", out).exit_code == 0
+        asked = sum(not entry.probe for entry in endpoint.log)
+        first = out.read_bytes()
+        assert run(chats, *options, "--json", out).exit_code == 0
+        assert sum(not entry.probe for entry in endpoint.log) == asked == 4
+    assert out.read_bytes() == first
+    (evaluation,) = json.loads(first)["evaluations"]
+    enr = next(measure for measure in evaluation["measures"] if measure["key"] == "enr")
+    assert enr["value"] == 1 / 4
+    assert "by chat model test-model" in enr["note"]
+
+
+def test_limit_holds_for_entailment_and_goes_on(tmp_path):
+    chats, cache = write_chats(tmp_path / "chats.jsonl", 8), tmp_path / "v.jsonl"
+    with Endpoint(judge_entailment) as endpoint:
+        options = ["--nli-judge", "test-model", "--base-url", endpoint.base_url, "--judge-cache", cache]
+        result = run(chats, *options, "--max-tokens", 4500)
+        assert isinstance(result.exception, BudgetExceeded)
+        paid = len(cache.read_bytes().splitlines())
+        assert 0 < paid < 8
+        before = sum(not entry.probe for entry in endpoint.log)
+        assert run(chats, *options).exit_code == 0
+        assert sum(not entry.probe for entry in endpoint.log) == before + 8 - paid
+
+
+def test_entailment_by_one_backend(tmp_path):
+    chats = write_chats(tmp_path / "chats.jsonl", 2)
+    result = run(chats, "--nli-model", "some/model", "--nli-judge", "test-model")
+    assert result.exit_code == 2
+    assert "give --nli-model or --nli-judge" in result.output
 
 
 def test_judge_that_fails_takes_nothing_else_away(files, tmp_path):

@@ -20,7 +20,7 @@ from toolflow_graph.evaluation import (
 )
 from toolflow_graph.evaluation.coherence import list_pairs
 from toolflow_graph.evaluation.digest import digest_dialogue
-from toolflow_graph.evaluation.nli import load_nli
+from toolflow_graph.evaluation.nli import CrossEncoderNLI, ModelNLI
 from toolflow_graph.evaluation.rendering import FAMILIES, render_markdown
 from toolflow_graph.evaluation.signatures import find_stray_tools, is_rigid, is_trivial
 from toolflow_graph.evaluation.structure import count_quota
@@ -407,7 +407,7 @@ def test_entailment_by_a_cross_encoder(tiny_nli, ours):
             labels.append(int(model(**tokens).logits.argmax()) == 1)
     assert 0 < sum(labels) < len(labels)
     reported = []
-    nli = load_nli(str(tiny_nli))
+    nli = CrossEncoderNLI(str(tiny_nli))
     assert nli.find_entailed(pairs, lambda done, total: reported.append((done, total))) == labels
     assert reported[-1] == (len(pairs), len(pairs))
     found = evaluate_dialogues("ours", ours, nli=nli)
@@ -424,9 +424,9 @@ def test_only_an_nli_model_measures_entailment(tiny_nli, tmp_path):
     config["label2id"] = {"LABEL_0": 0, "not_entailment": 1, "LABEL_2": 2}
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(EncoderError, match="is no NLI model: none of its labels"):
-        load_nli(str(tmp_path))
+        CrossEncoderNLI(str(tmp_path))
     with pytest.raises(EncoderError, match="cannot be loaded"):
-        load_nli(str(tmp_path / "nothing" / "here"))
+        CrossEncoderNLI(str(tmp_path / "nothing" / "here"))
 
 
 def test_entailment_by_a_chat_model():
@@ -437,7 +437,7 @@ def test_entailment_by_a_chat_model():
         return {"value": {"label": "entailment" if "Book it" in asked.partition("Hypothesis")[2] else "neutral"}}
 
     with Endpoint(answer) as endpoint:
-        nli = load_nli("test-model", parse_models({"base_url": endpoint.base_url, "max_repairs": 1}))
+        nli = ModelNLI("test-model", parse_models({"base_url": endpoint.base_url, "max_repairs": 1}))
         found = evaluate_dialogues("two", [FLIGHT, CHAT], nli=nli)
         prompts = [entry.messages for entry in endpoint.log if not entry.probe]
     assert found["enr"].value == 1 / 2
@@ -450,4 +450,4 @@ def test_entailment_by_a_chat_model():
 
 def test_entailment_is_judged_by_one_model():
     with pytest.raises(SettingsError, match="by one model, not by a pool"):
-        load_nli("a,b", parse_models({"base_url": "http://127.0.0.1:9/v1"}))
+        ModelNLI("a,b", parse_models({"base_url": "http://127.0.0.1:9/v1"}))

@@ -13,7 +13,10 @@ from toolflow_graph.cli.judge_options import (
     JudgeOption,
     JudgeOptions,
     JudgeSampleOption,
+    NLIJudgeOption,
+    NLIModelOption,
     add_judgement,
+    load_nli,
 )
 from toolflow_graph.cli.model_options import (
     AssistantModelOption,
@@ -48,9 +51,8 @@ def ablate(
     sample: Annotated[
         int, typer.Option("--ss-sample", min=0, help="Dialogues drawn at random for SS and EnR; 0 for all.")
     ] = 200,
-    nli_model: Annotated[
-        str | None, typer.Option(help="Cross-encoder trained on NLI (folder or id), for EnR; not measured without.")
-    ] = None,
+    nli_model: NLIModelOption = None,
+    nli_judge: NLIJudgeOption = None,
     judge: JudgeOption = None,
     judge_sample: JudgeSampleOption = 200,
     judge_cache: JudgeCacheOption = None,
@@ -71,7 +73,7 @@ def ablate(
     """Make the same data with and without graph and plan, measure it, and show the paper's table beside ours.
 
     With a model also `direct` and `cot`, which write a dialogue in one request. Limits hold for each arm, and for the
-    judge, who is reached like the other models. An arm that is complete is not played again; one that was interrupted
+    judges, who are reached like the other models. An arm that is complete is not played again; one that was interrupted
     goes on. Leaves ablation.json and ablation.md in --out.
     """
     from rich.console import Console  # noqa: PLC0415
@@ -80,7 +82,6 @@ def ablate(
     from toolflow_graph.cli.evaluate import show_progress  # noqa: PLC0415
     from toolflow_graph.encoder import DEFAULT_ENCODER, load_encoder  # noqa: PLC0415
     from toolflow_graph.evaluation import EvaluationSettings  # noqa: PLC0415
-    from toolflow_graph.evaluation.nli import load_nli  # noqa: PLC0415
     from toolflow_graph.models.settings import CHANGEABLE, model_options, names_models  # noqa: PLC0415
     from toolflow_graph.settings import parse_settings  # noqa: PLC0415
     from toolflow_graph.settings_file import load_settings  # noqa: PLC0415
@@ -108,20 +109,18 @@ def ablate(
         "max_in_flight": max_in_flight,
     }
     chosen = model_options(**models)
-    if chosen and (names_models(chosen) or judge is None):
+    if chosen and (names_models(chosen) or not (judge or nli_judge)):
         values = {**values, "cast": "llm", "models": {**values.get("models", {}), **chosen}}
     run = parse_settings(values)
     if run.cast == "scripted" and "checkpoints" not in values:
         run = run.model_copy(
             update={"checkpoints": "none"}
         )  # a dialogue by rules is made again faster than it is saved
-    nli = load_nli(nli_model) if nli_model is not None else None
-    judging = None
-    if judge is not None:
-        options = JudgeOptions(
-            judge, judge_sample, seed, judge_cache, None, base_url, key_env, max_cost, max_tokens, prices
-        )
-        judging = partial(add_judgement, options=options)
+    options = JudgeOptions(
+        judge, nli_judge, judge_sample, seed, judge_cache, None, base_url, key_env, max_cost, max_tokens, prices
+    )
+    nli = load_nli(nli_model, options)
+    judging = partial(add_judgement, options=options) if judge is not None else None
     console = Console(highlight=False)
     arms = list_arms(run, out)
     for arm in arms:

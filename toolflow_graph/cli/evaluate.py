@@ -23,7 +23,10 @@ from toolflow_graph.cli.judge_options import (
     JudgeOutOption,
     JudgePricesOption,
     JudgeSampleOption,
+    NLIJudgeOption,
+    NLIModelOption,
     add_judgement,
+    load_nli,
 )
 from toolflow_graph.cli.rate import agreement, rate
 from toolflow_graph.errors import ToolflowError
@@ -32,7 +35,6 @@ if TYPE_CHECKING:
     from toolflow_graph.encoder import SentenceEncoder
     from toolflow_graph.evaluation import Analysis, Comparison, Evaluation, Measure
     from toolflow_graph.evaluation.analysis import Progress
-    from toolflow_graph.evaluation.nli import NLIBackend
 
 __all__ = ["evaluate_app", "show_progress"]
 
@@ -61,7 +63,6 @@ evaluate_app = typer.Typer(
     help="Measure how good dialogues are: coherence, diversity, structure, signatures of failure.",
 )
 
-_ENTAILMENT = "Entailment (EnR)"
 _ENDPOINT = "Endpoint of the chat models"
 
 evaluate_app.command()(rate)
@@ -92,13 +93,8 @@ def measure(
     examples: Annotated[
         int, typer.Option(min=0, help="Worst examples to print for each signature, and of the judge.")
     ] = 1,
-    nli_model: Annotated[
-        str | None,
-        typer.Option(
-            help="Cross-encoder trained on NLI (folder or id), or with --base-url a chat model.",
-            rich_help_panel=_ENTAILMENT,
-        ),
-    ] = None,
+    nli_model: NLIModelOption = None,
+    nli_judge: NLIJudgeOption = None,
     judge: JudgeOption = None,
     judge_sample: JudgeSampleOption = 200,
     judge_cache: JudgeCacheOption = None,
@@ -126,11 +122,14 @@ def measure(
     from toolflow_graph.evaluation import EvaluationSettings, analyse_dialogues, compare_analyses  # noqa: PLC0415
 
     console = Console()
-    if (base_url or key_env) and not (nli_model or judge):
+    if (base_url or key_env) and not (nli_judge or judge):
         raise typer.BadParameter(
-            "--base-url and --key-env say how a chat model is reached; name it by --nli-model or --judge"
+            "--base-url and --key-env say how a chat model is reached; name it by --nli-judge or --judge"
         )
-    nli = _load_nli(nli_model, base_url, key_env)
+    options = JudgeOptions(
+        judge, nli_judge, judge_sample, seed, judge_cache, judge_out, base_url, key_env, max_cost, max_tokens, prices
+    )
+    nli = load_nli(nli_model, options)
     settings = EvaluationSettings(seed=seed, sample=sample)
     analyses: list[Analysis] = []
     for path in paths:
@@ -152,9 +151,6 @@ def measure(
     if judge_out is not None and judge_out.resolve() in list_files(paths):
         raise typer.BadParameter("is a file that is being evaluated", param_hint="'--judge-out'")
     if judge is not None:
-        options = JudgeOptions(
-            judge, judge_sample, seed, judge_cache, judge_out, base_url, key_env, max_cost, max_tokens, prices
-        )
         failure = _judge(paths, analyses, options)
     evaluations = [analysis.evaluation for analysis in analyses]
     comparisons = compare_analyses(analyses, seed)
@@ -219,17 +215,6 @@ def _open(path: str, catalog: str | None) -> _Source:
         if fingerprint_catalog(loaded) == manifest.catalog.sha256:
             source.tools = frozenset(loaded.tools)
     return source
-
-
-def _load_nli(model: str | None, base_url: str | None, key_env: str | None) -> "NLIBackend | None":
-    if model is None:
-        return None
-    from toolflow_graph.evaluation.nli import load_nli  # noqa: PLC0415
-    from toolflow_graph.models.settings import model_options, parse_models  # noqa: PLC0415
-
-    if base_url is None and key_env is None:
-        return load_nli(model)
-    return load_nli(model, parse_models(model_options(base_url=base_url, key_env=key_env)))
 
 
 def _load_encoder(

@@ -1,4 +1,4 @@
-"""The options of a judge, and what it adds to an evaluation; for every command that evaluates."""
+"""The options of judges, and what they add to an evaluation; for every command that evaluates."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from toolflow_graph.dataset import StoredDialogue
     from toolflow_graph.evaluation import Evaluation
     from toolflow_graph.evaluation.judge import Judgement
+    from toolflow_graph.evaluation.nli import NLIBackend
     from toolflow_graph.models import ChatClient, ModelSettings
 
 __all__ = [
@@ -25,10 +26,30 @@ __all__ = [
     "JudgeOutOption",
     "JudgePricesOption",
     "JudgeSampleOption",
+    "NLIJudgeOption",
+    "NLIModelOption",
     "add_judgement",
+    "load_nli",
 ]
 
 _PANEL = "Judged by models"
+_ENTAILMENT = "Entailment (EnR)"
+
+NLIModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--nli-model", help="Cross-encoder trained on NLI (folder or id), for EnR.", rich_help_panel=_ENTAILMENT
+    ),
+]
+NLIJudgeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--nli-judge",
+        metavar="MODEL",
+        help="Chat model that says in its place whether a round entails the next request.",
+        rich_help_panel=_ENTAILMENT,
+    ),
+]
 
 JudgeOption = Annotated[
     str | None,
@@ -47,7 +68,7 @@ JudgeCacheOption = Annotated[
     typer.Option(
         "--judge-cache",
         metavar="FILE",
-        help="File that keeps verdicts, so that none is asked for twice.",
+        help="File that keeps verdicts, so that none is asked for twice; those of --nli-judge too.",
         show_default="in the user's cache folder",
         rich_help_panel=_PANEL,
     ),
@@ -82,9 +103,10 @@ JudgePricesOption = Annotated[
 
 @dataclass
 class JudgeOptions:
-    """What was given on the command line; one client, and so one budget, serves all files of a command."""
+    """What was given on the command line; one client, and so one budget, serves both judges and all files."""
 
-    judge: str
+    judge: str | None = None
+    nli_judge: str | None = None
     sample: int = 200
     seed: int = 0
     cache: Path | None = None
@@ -97,14 +119,13 @@ class JudgeOptions:
     _client: "ChatClient | None" = field(default=None, init=False, repr=False)
     _judgements: "list[Judgement]" = field(default_factory=list, init=False, repr=False)
 
-    @property
-    def settings(self) -> "ModelSettings":
-        """The settings as models take them; raises `SettingsError`."""
+    def read_settings(self, model: str | None) -> "ModelSettings":
+        """Return the settings of some models, as the client takes them; raises `SettingsError`."""
         from toolflow_graph.models.settings import model_options, parse_models  # noqa: PLC0415
 
         return parse_models(
             model_options(
-                model=self.judge,
+                model=model,
                 base_url=self.base_url,
                 key_env=self.key_env,
                 max_cost=self.max_cost,
@@ -118,8 +139,28 @@ class JudgeOptions:
         from toolflow_graph.models import ChatClient  # noqa: PLC0415
 
         if self._client is None:
-            self._client = ChatClient(self.settings)
+            models = ",".join(model for model in (self.judge, self.nli_judge) if model)
+            self._client = ChatClient(self.read_settings(models))
         return self._client
+
+
+def load_nli(nli_model: str | None, options: JudgeOptions) -> "NLIBackend | None":
+    """Return what measures EnR: a cross-encoder, or a chat model within the judge's limits; None without either.
+
+    Raises as `CrossEncoderNLI` and `ModelNLI` do.
+    """
+    nli_judge = options.nli_judge
+    if nli_model is None and nli_judge is None:
+        return None
+    from toolflow_graph.evaluation.nli import CrossEncoderNLI, ModelNLI  # noqa: PLC0415
+    from toolflow_graph.evaluation.verdict_cache import VerdictCache  # noqa: PLC0415
+
+    if nli_judge is None:
+        return CrossEncoderNLI(nli_model or "")
+    if nli_model is not None:
+        raise typer.BadParameter("EnR is measured by one backend: give --nli-model or --nli-judge")
+    settings = options.read_settings(nli_judge)
+    return ModelNLI(nli_judge, settings, cache=VerdictCache(options.cache), open_client=options.open_client)
 
 
 def add_judgement(
@@ -147,7 +188,7 @@ def add_judgement(
         judgement = asyncio.run(
             judge_dialogues(
                 dialogues,
-                options.settings,
+                options.read_settings(options.judge),
                 sample=options.sample or None,
                 seed=options.seed,
                 cache=VerdictCache(options.cache),

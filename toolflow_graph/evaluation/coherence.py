@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Embedded", "embed_dialogues", "list_pairs", "measure_entailment", "measure_similarity", "measure_vendi"]
 
 _NO_ENCODER = "not measured: no sentence encoder was given"
-_NO_BACKEND = (
-    "not measured: no NLI backend; give --nli-model with a cross-encoder, or with a chat model and its --base-url"
-)
+_NO_BACKEND = "not measured: no NLI backend; give --nli-model with a cross-encoder, or --nli-judge with a chat model"
 _NO_PAIRS = "not measured: no dialogue has two rounds"
 
 

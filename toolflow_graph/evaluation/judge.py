@@ -4,18 +4,20 @@ One model judges alone; several are a committee, each asked by itself. No verdic
 a model gave none that holds is counted as unjudged.
 """
 
-import asyncio
 import hashlib
 import heapq
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from toolflow_graph.dataset import StoredDialogue, replace_file
 from toolflow_graph.errors import ContextLengthError, DatasetError, ModelOutputError, RequestError, SettingsError
+from toolflow_graph.evaluation.asking import ask_each
 from toolflow_graph.evaluation.judge_prompt import ask_judge, build_schema, draw_order
 from toolflow_graph.evaluation.ratings import Dimension, Score, Verdict, encode_line, fingerprint_dialogue
 from toolflow_graph.evaluation.verdict_cache import VerdictCache, key_verdict
@@ -26,8 +28,7 @@ from toolflow_graph.types import JSON
 
 __all__ = ["Judgement", "Unjudged", "draw_dialogues", "judge_dialogues", "write_verdicts"]
 
-_MOST_WAITING = 4
-"""Questions held ready for each request in flight."""
+_SCORES = TypeAdapter(dict[Dimension, Score])
 
 
 @dataclass(frozen=True)
@@ -104,9 +105,9 @@ async def judge_dialogues(
         raise SettingsError("no model is named that judges; give --judge MODEL, or MODEL,MODEL for a committee")
     offered, drawn = draw_dialogues(dialogues, sample, seed)
     questions = [_ask(dialogue, model, seed, settings, prompts) for dialogue in drawn for model in models]
-    found: dict[str, Mapping[Dimension, Score]] = {}
+    found: dict[str, dict[Dimension, Score]] = {}
     if cache is not None:
-        found = cache.read({question.key for question in questions})
+        found.update(cache.read({question.key for question in questions}, _SCORES))
     missing = [question for question in questions if question.key not in found]
     missing = list({question.key: question for question in missing}.values())
     random.Random(f"judge:{seed}").shuffle(missing)
@@ -120,21 +121,26 @@ async def judge_dialogues(
         client = open_client() if open_client else ChatClient(settings)
         before = client.ledger.total
 
-        def keep(question: _Question, answer: Mapping[Dimension, Score] | str) -> None:
+        def keep(question: _Question, answer: dict[Dimension, Score] | str) -> None:
             nonlocal done
             if isinstance(answer, str):
                 failures[question.key] = answer
             else:
                 found[question.key] = answer
                 if cache is not None:
-                    cache.write(question.key, question.model, answer)
+                    cache.write(question.key, question.model, _SCORES.dump_python(answer, mode="json"))
             done += times[question.key]
             tell(done, len(questions))
 
-        try:
-            await _answer_all(missing, client, keep)
-        finally:
-            await client.aclose()
+        async def answer(question: _Question) -> None:
+            try:
+                scores = await _answer(question, client)
+            except (ModelOutputError, ContextLengthError, RequestError) as exc:
+                keep(question, str(exc))
+            else:
+                keep(question, scores)
+
+        await ask_each(client, missing, answer)
         usage = _subtract(client.ledger.total, before)
     return Judgement(
         models=models,
@@ -192,30 +198,6 @@ def _ask(dialogue: StoredDialogue, model: str, seed: int, settings: ModelSetting
     messages, schema = ask_judge(dialogue, order, prompts), build_schema(order)
     key = key_verdict(model, settings.temperature, messages, schema)
     return _Question(dialogue, fingerprint, model, order, messages, schema, key)
-
-
-async def _answer_all(
-    questions: Sequence[_Question],
-    client: ChatClient,
-    keep: Callable[[_Question, Mapping[Dimension, Score] | str], None],
-) -> None:
-    limit = asyncio.Semaphore(client.settings.max_in_flight * _MOST_WAITING)
-
-    async def answer(question: _Question) -> None:
-        async with limit:
-            try:
-                scores = await _answer(question, client)
-            except (ModelOutputError, ContextLengthError, RequestError) as exc:
-                keep(question, str(exc))
-            else:
-                keep(question, scores)
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            for question in questions:
-                group.create_task(answer(question))
-    except BaseExceptionGroup as exc:
-        raise exc.exceptions[0] from None
 
 
 async def _answer(question: _Question, client: ChatClient) -> dict[Dimension, Score]:

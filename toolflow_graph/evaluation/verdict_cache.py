@@ -1,24 +1,27 @@
 """Verdicts that were asked for before: one file of JSON Lines, found by all that was sent to the model.
 
-A line, shortened: {"key": "9f2c…", "model": "gpt-5", "scores": {"NAT": {"reason": "…", "message": 3, "score": 4}, …}}
+A line, shortened: {"key": "9f2c…", "model": "gpt-5", "verdict": {"NAT": {"reason": "…", "message": 3, "score": 4}, …}};
+of a pair of texts, whether one entails the other: {"key": "31d0…", "model": "gpt-5", "verdict": {"label": "neutral"}}.
 """
 
 import hashlib
 import json
 import logging
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from toolflow_graph.encoder.cache import find_cache_folder
 from toolflow_graph.errors import DatasetError
-from toolflow_graph.evaluation.ratings import Dimension, Score, encode_line, parse_line
+from toolflow_graph.evaluation.ratings import encode_line, parse_line
 from toolflow_graph.types import JSON, Record
 
 __all__ = ["VerdictCache", "key_verdict"]
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -26,11 +29,11 @@ _log = logging.getLogger(__name__)
 class _Entry(Record):
     key: str
     model: str
-    scores: dict[Dimension, Score]
+    verdict: JSON
 
 
 def key_verdict(model: str, temperature: float | None, messages: Sequence[JSON], schema: JSON) -> str:
-    """Return the key of a verdict: prompt, dialogue and order of dimensions are all in the messages."""
+    """Return the key of a verdict: the prompt and what is judged are all in the messages."""
     content = json.dumps([model, temperature, messages, schema])
     return hashlib.sha256(content.encode()).hexdigest()
 
@@ -46,26 +49,26 @@ class VerdictCache:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        self.path = path or find_cache_folder() / "verdicts-1.jsonl"
+        self.path = path or find_cache_folder() / "verdicts-2.jsonl"
         self._own = path is not None
         self._off = False
 
-    def read(self, keys: Collection[str]) -> dict[str, Mapping[Dimension, Score]]:
-        """Return the scores of those keys that are present and intact."""
+    def read(self, keys: Collection[str], adapter: TypeAdapter[T]) -> dict[str, T]:
+        """Return the verdicts of those keys that are present and intact, as what the adapter makes of them."""
         wanted = set(keys)
-        found: dict[str, Mapping[Dimension, Score]] = {}
+        found: dict[str, T] = {}
         damaged = intact = 0
         try:
             with self.path.open("rb") as file:
                 for raw in file:
                     try:
                         entry = _Entry.model_validate(parse_line(raw))
+                        if entry.key in wanted:
+                            found[entry.key] = adapter.validate_python(entry.verdict)
                     except (ValueError, ValidationError, RecursionError):
                         damaged += bool(raw.strip())
                     else:
                         intact += 1
-                        if entry.key in wanted:
-                            found[entry.key] = entry.scores
         except FileNotFoundError:
             return {}
         except OSError as exc:
@@ -76,11 +79,11 @@ class VerdictCache:
             _log.warning("%s: %d damaged lines are overlooked; their verdicts are asked for again", self.path, damaged)
         return found
 
-    def write(self, key: str, model: str, scores: Mapping[Dimension, Score]) -> None:
+    def write(self, key: str, model: str, verdict: JSON) -> None:
         """Append one verdict."""
         if self._off:
             return
-        line = encode_line(_Entry(key=key, model=model, scores=dict(scores)))
+        line = encode_line(_Entry(key=key, model=model, verdict=verdict))
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("a+b") as file:
