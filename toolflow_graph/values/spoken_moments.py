@@ -21,7 +21,7 @@ def say_moment(
     if moment.day is None:
         return say_time(moment.at or time(), rng, style)
     day = say_date(moment.day, rng, today, style, month_first=month_first)
-    return day if moment.at is None else f"{day} at {say_time(moment.at, rng, style)}"
+    return day if moment.at is None else f"{day} at {say_time(moment.at, rng, style, dated=True)}"
 
 
 def say_date(day: date, rng: random.Random, today: date, style: Style, *, month_first: bool | None = None) -> str:
@@ -78,8 +78,8 @@ def say_month(year: int, month: int, rng: random.Random, today: date) -> str:
 _MONTHS = {0: "this month", 1: "next month", -1: "last month"}
 
 
-def say_time(at: time, rng: random.Random, style: Style) -> str:
-    """Return "9:30", "half past nine", "quarter to six in the evening", "noon" …."""
+def say_time(at: time, rng: random.Random, style: Style, *, dated: bool = False) -> str:
+    """Return "9:30 am", "quarter to six in the evening", "noon" …; after its day also "9:30" and "half past nine"."""
     if at.second:
         return at.strftime("%H:%M:%S")
     if (at.hour, at.minute) in ((12, 0), (0, 0)):
@@ -90,7 +90,7 @@ def say_time(at: time, rng: random.Random, style: Style) -> str:
     half_day = "am" if at.hour < 12 else "pm"
     hour = at.hour % 12 or 12
     chance = rng.random()
-    clear = 7 <= at.hour <= 12
+    clear = at.hour == _NOON or (dated and _MORNING <= at.hour < _NOON)
     if at.hour == 0:
         return f"{digits.replace('0:', '00:', 1)}" if chance < 0.5 else f"12:{at.minute:02d} am"
     if at.minute == 0:
@@ -109,6 +109,9 @@ def say_time(at: time, rng: random.Random, style: Style) -> str:
         )
     return forms[0] if chance < 0.4 else forms[1] if chance < 0.75 else forms[2]
 
+
+_MORNING, _NOON = 7, 12
+"""Noon's name alone tells which half of the day is meant; those of the morning hours do beside a day."""
 
 _QUARTERS = {15: ("quarter past", False), 30: ("half past", False), 45: ("quarter to", True)}
 

@@ -10,6 +10,7 @@ from toolflow_graph.agents.scripted import acts
 from toolflow_graph.agents.scripted.arrange import LONG, Step, alike
 from toolflow_graph.agents.scripted.facts import Facts
 from toolflow_graph.agents.scripted.home import Home
+from toolflow_graph.agents.scripted.leads import Turn, lead_aside, lead_in, lead_on
 from toolflow_graph.agents.scripted.request_frames import Needs, askable, changeable, choose_frame, standalone_frames
 from toolflow_graph.agents.scripted.sense import Link, sense
 from toolflow_graph.agents.scripted.speech import bank, pairs
@@ -43,7 +44,8 @@ class Composer:
         self.spoken: set[str] = set()
         self.trail = Trail(_AT_HAND if self.long else LONG)
         self.chosen: dict[int, int] = {}
-        self.turned = False
+        self.turn: Turn = "opening"
+        self.after_talk = False
         self._pending: Sequence[JSON] = ()
 
     # The outside
@@ -54,10 +56,10 @@ class Composer:
         self.facts.request = self.request
         first_call = len(self.calls)
         if step.tools:
-            field = step.tools[0].domain
-            self.turned = self.long and field != self.domain and not step.links
-            self.domain = field
+            last_domain, self.domain = self.domain, step.tools[0].domain
+            self.turn = self._find_turn(step, last_domain)
         self._compose(step)
+        self.after_talk = step.patterns[0] in ("chitchat", "irrelevant")
         calls = self.calls[first_call:]
         used = tuple(
             dict.fromkeys(call["tool"] for call in calls if "never" not in call and call["tool"] != "search_tools")
@@ -155,7 +157,7 @@ class Composer:
         elif len(step.tools) > 1:
             self._compose_chain(step)
         else:
-            self._play(step.tools[0], step, self._lead(step.patterns), complications(step))
+            self._play(step.tools[0], step, self._lead(step), complications(step))
 
     def _talk(self, name: str) -> None:
         speech = self.brief.domains.get(self.domain)
@@ -164,14 +166,15 @@ class Composer:
         use_own = bool(own) and (name == "general_questions" or self.rng.random() < 0.8)
         use_own = use_own and not all(user in self.spoken for user, _ in own)
         user, assistant = self._fresh(own if use_own else general)
-        self._user([acts.say(user)])
+        lead = lead_aside(self.rng, self._fresh_line) if name != "small_talk" and self.acts else []
+        self._user([*lead, acts.say(user)])
         self._assistant([acts.say(assistant)])
 
     def _compose_missing_function(self, step: Step) -> None:
         tool = self._unserved()
         step.tools = []
         call = self._new_call(tool, {}, counted=False)
-        self._user([*self._lead(step.patterns), self._request(tool, call)])
+        self._user([*self._lead(step), self._request(tool, call)])
         phrasings = tool.phrasings
         declines = phrasings.declines if phrasings is not None else ()
         self._assistant([{"kind": "decline", "call": call, "frame": self.rng.choice(declines)}])
@@ -200,7 +203,7 @@ class Composer:
         return self.rng.choice(close or fit)
 
     def _compose_parallel(self, step: Step) -> None:
-        parts = self._lead(step.patterns)
+        parts = self._lead(step)
         calls = []
         for number, tool in enumerate(step.tools):
             call = self._new_call(tool, {})
@@ -232,11 +235,12 @@ class Composer:
         extra = complications(step)
         undoes = sense(head).action in ("create", "update") and sense(second).action in ("update", "end")
         if chosen or extra or undoes or self.rng.random() < 0.35:
-            self._play(head, step, self._lead(step.patterns), [])
-            self._play(second, step, self._lead_on(), extra)
+            self._play(head, step, self._lead(step), [])
+            regrets = [acts.say(self._fresh_line(bank("regrets")), leads=True)] if self._undoes(second) else None
+            self._play(second, step, regrets or lead_on(self.manner, self.rng, self._fresh_line), extra)
             return
         first = self._new_call(head, {})
-        parts = [*self._lead(step.patterns), self._request(head, first)]
+        parts = [*self._lead(step), self._request(head, first)]
         self.made[head.name] = first
         call = self._new_call(second, {})
         parts.append(self._request(second, call, links, lead=self._fresh_line(bank("connectives"))))
@@ -347,35 +351,41 @@ class Composer:
 
     # Parts
 
-    def _lead(self, patterns: Sequence[Pattern]) -> list[JSON]:
-        """What a user says before a request: the situation at first, later a reaction or a change of subject."""
+    def _lead(self, step: Step) -> list[JSON]:
+        """What a user says before a request: what is left to say, else what leads from the last matter to this one."""
         parts, self._pending = list(self._pending), ()
-        speech = self.brief.domains.get(self.domain)
-        if not self.acts:
-            openers = speech.openers if speech is not None else ()
-            if openers and self.rng.random() < 0.25 + 0.5 * self.manner.chatty:
-                parts.append(acts.say(self._fresh_line(openers)))
+        if parts and "topic_shift" not in step.patterns:
             return parts
-        if "topic_shift" in patterns:
-            parts.append(acts.say(self._fresh_line(bank("transitions")), leads=True))
-            return parts
-        if self.turned:
-            return parts or self._turn()
-        return parts or self._lead_on()
-
-    def _turn(self) -> list[JSON]:
-        """Turn to another field in the course of a long dialogue, with its situation or with a word."""
         speech = self.brief.domains.get(self.domain)
         openers = [line for line in (speech.openers if speech is not None else ()) if line not in self.spoken]
-        roll = self.rng.random()
-        if openers and roll < 0.15 + 0.3 * self.manner.chatty:
-            return [acts.say(self._fresh_line(openers))]
-        return [acts.say(self._fresh_line(bank("transitions")), leads=True)] if roll < _SAYS_SO else []
+        turn = "opening" if not self.acts else "shift" if "topic_shift" in step.patterns else self.turn
+        return lead_in(turn, openers, self.manner, self.rng, self._fresh_line, after_talk=self.after_talk)
 
-    def _lead_on(self) -> list[JSON]:
-        if self.rng.random() < 0.15 + 0.35 * self.manner.chatty:
-            return [acts.say(self._fresh_line(bank("reactions")), leads=True)]
-        return []
+    def _find_turn(self, step: Step, last_domain: str) -> Turn:
+        """Say how a request stands to what went before it."""
+        if self._undoes(step.tools[-1]):
+            return "undoing"
+        if step.links:
+            return "linked"
+        if self.domain == last_domain:
+            return "same"
+        speech, before = self.brief.domains.get(self.domain), self.brief.domains.get(last_domain)
+        near = (speech is not None and last_domain in speech.neighbours) or (
+            before is not None and self.domain in before.neighbours
+        )
+        return "near" if near else "far"
+
+    def _undoes(self, tool: Tool) -> bool:
+        """Say whether a tool ends what was made, changed or kept earlier in the dialogue."""
+        if sense(tool).action != "end":
+            return False
+        done = [self.brief.tools[name] for name in self.made]
+        ids = [
+            {*sense(one).ids, *(path.rsplit(".", 1)[-1] for path in sense(one).produces)}
+            for one in done
+            if sense(one).action in ("create", "update")
+        ]
+        return any(names & set(sense(tool).ids) for names in ids)
 
     def _pick_part(self, links: Sequence[Link], *, other: bool = False) -> JSON | None:
         """Point at the item of a list that the request is about, unless that was done before; or at another item."""
@@ -565,9 +575,6 @@ def bound_by(links: Sequence[Link]) -> set[str]:
 
 _AT_HAND = 1
 """Requests for which a thing stays at hand in a long dialogue: then something else was spoken of in between."""
-
-_SAYS_SO = 0.75
-"""How often somebody says that they turn to another field, in a long dialogue."""
 
 _VAGUE = 0.4
 """Share of the searches that begin with few words."""

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
 from typing import Any
 
 from toolflow_graph.agents.scripted.home import Home
@@ -9,6 +10,7 @@ from toolflow_graph.agents.scripted.sense import sense, words_of
 from toolflow_graph.errors import PlanError
 from toolflow_graph.types import JSON, Tool
 from toolflow_graph.values import coherent, draw_value, kind_of
+from toolflow_graph.values.moments import parse_moment
 from toolflow_graph.values.people import draw_address
 
 __all__ = ["Facts"]
@@ -17,7 +19,7 @@ _SHARED_KINDS = frozenset({"city", "country", "date"})
 _OWN_NAMES = frozenset(
     "passenger guest customer patient applicant account member attendee traveller student holder".split()
 )
-_REUSE, _SHARE, _AT_HOME = 0.85, 0.6, 0.4
+_REUSE, _SHARE, _AT_HOME = 0.85, 0.6, 0.6
 _FRESH = 2
 """Requests for which what was said is at hand in a long dialogue."""
 
@@ -25,6 +27,12 @@ _LASTING = frozenset({"city", "country", "person", "email", "phone", "currency"}
 _WORDY = 30
 _STILL_MEANT = 0.4
 """How often something else that was said long ago is meant again."""
+
+_IN_THE_PAST = frozenset("log record report note track rate review".split())
+"""Verbs of tools that write down what has been."""
+
+_SOON, _JUST_NOW = timedelta(minutes=20), timedelta(hours=4)
+_DRAWS = 8
 
 _TEXT: JSON = {"type": "string"}
 
@@ -80,9 +88,32 @@ class Facts:
             if (other := opposite(name, values)) and values[name] == values[other]:
                 values[other] = self._unlike(other, properties[other], values)
         values = dict(coherent(values, tool.parameters, self.rng))
+        if sense(tool).action in ("create", "update") and not _IN_THE_PAST & set(words_of(tool.name)):
+            values = self._put_ahead(values, tool.parameters)
         if any(kind_of(name, properties[name]) == "city" for name in values):
             return {n: street_only(v) if kind_of(n, properties[n]) == "address" else v for n, v in values.items()}
         return values
+
+    def _put_ahead(self, values: JSON, schema: JSON) -> JSON:
+        """Return the values with times of day that are not just over: what is to be done lies ahead."""
+        properties = schema["properties"]
+        days = [value for name, value in values.items() if kind_of(name, properties[name]) == "date"]
+        if days and str(self.home.now.date()) not in days:
+            return values
+        for name in values:
+            for _ in range(_DRAWS if kind_of(name, properties[name]) == "time" else 0):
+                if not self._is_over(values[name], today=bool(days)):
+                    break
+                values = dict(coherent({**values, name: self._fresh(name, properties[name], values)}, schema, self.rng))
+        return values
+
+    def _is_over(self, value: Any, *, today: bool) -> bool:
+        """Say whether a time of day has passed; without a day, one of long ago means tomorrow."""
+        moment = parse_moment(value) if isinstance(value, str) else None
+        if moment is None or moment.at is None or moment.day is not None:
+            return False
+        ahead = datetime.combine(self.home.now.date(), moment.at) - self.home.now
+        return ahead < _SOON and (today or ahead > -_JUST_NOW)
 
     def other(self, tool: Tool, name: str, arguments: JSON) -> Any:
         """Return another value for one argument, at peace with the rest; raises `PlanError` when there is none."""
@@ -140,7 +171,7 @@ class Facts:
         given = "enum" in schema or "examples" in schema or "pattern" in schema
         if kind == "city" and not given:
             places = [city for city in self.home.places if city not in beside.values()]
-            at_home = not self.said and self.home.city in places and self.rng.random() < _AT_HOME
+            at_home = self.home.city in places and self.rng.random() < _AT_HOME
             return self.home.city if at_home or not places else self.rng.choice(places)
         if kind == "address" and not given:
             town = next((v for n, v in beside.items() if kind_of(n, _TEXT) == "city"), None)

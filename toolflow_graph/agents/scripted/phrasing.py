@@ -15,7 +15,9 @@ from toolflow_graph.values import Style, say
 
 __all__ = ["Wording", "find_currency", "list_slot", "lookup"]
 
-_MAX_TOLD = 3
+_MAX_TOLD = 5
+_TOLD_OF_MANY = 3
+"""Items of a list that are told one by one: all of a short list, the first of a long one."""
 
 
 def lookup(data: Any, path: str) -> Any:
@@ -150,8 +152,9 @@ class Wording:
         if phrasings is None or not phrasings.items or not items:
             return None
         frame = [self.rng.choice(phrasings.items)]
-        told = [self.item(frame, item, result, arguments, "assistant") for item in items[:_MAX_TOLD]]
-        words = [tidy_phrase(text) for text in told if text]
+        told = items if len(items) <= _MAX_TOLD else items[:_TOLD_OF_MANY]
+        texts = [self.item(frame, item, result, arguments, "assistant") for item in told]
+        words = [tidy_phrase(text) for text in texts if text]
         if not words:
             return None
         rest = len(items) - len(words)

@@ -95,12 +95,14 @@ def ordinary_words() -> frozenset[str]:
     return _SOFT_STARTS | frozenset(re.findall(r"(?<![.?!:\"“] )\b[a-z]+(?:'[a-z]+)?\b", lines))
 
 
-def decapitalise(text: str) -> str:
-    """Begin in lower case where the first word is an ordinary word, to follow on from something."""
+def decapitalise(text: str, frame: str = "") -> str:
+    """Begin in lower case, to follow on from something, where the first word is an ordinary one or the frame's own."""
     if not text or _OWN_CAPITAL.match(text):
         return text
     first = re.split(r"[ ,.?!:;…]", text, maxsplit=1)[0].lower()
-    return text[0].lower() + text[1:] if first in ordinary_words() else text
+    if first in ordinary_words() or first.partition("'")[0] in _SOFT_STARTS:
+        return text[0].lower() + text[1:]
+    return lower_literals(text[: len(first)], frame) + text[len(first) :]
 
 
 _PROPER = frozenset(

@@ -34,19 +34,22 @@ class ScriptedUser:
             return UserTurn(None, scene.request, scene.position)
         manner = draw_manner(derive_rng(scene.seed, scene.index, "manner"))
         voice = _Voice(scene, agenda, lower=manner.lower)
-        words = join_with_leads([(part, voice.say(part)) for part in act["parts"]])
+        words = join_with_leads([(part, voice.say(part), voice.source) for part in act["parts"]])
         return UserTurn(manner.apply(words), int(act["request"]), scene.position + 1)
 
 
-def join_with_leads(parts: list[tuple[JSON, str]]) -> str:
-    """Join parts into one turn; what follows on a comma or colon goes on in lower case."""
+def join_with_leads(parts: list[tuple[JSON, str, str]]) -> str:
+    """Join parts into one turn; what follows on a comma or colon goes on in lower case.
+
+    Each comes with its words and with the frame that they were made from, if there was one.
+    """
     sentences: list[str] = []
-    for part, spoken in parts:
+    for part, spoken, frame in parts:
         words = spoken if _GOES_ON.search(spoken) else finish(spoken)
         if part.get("leads") and not _GOES_ON.search(words):
             sentences.append(words)
         elif sentences and _GOES_ON.search(sentences[-1]):
-            sentences[-1] = f"{sentences[-1]} {decapitalise(words)}"
+            sentences[-1] = f"{sentences[-1]} {decapitalise(words, frame)}"
         else:
             sentences.append(words)
     return join_sentences(sentences)
@@ -68,6 +71,7 @@ class _Voice:
 
     def say(self, part: JSON) -> str:
         """Return the words, in lower case throughout where the user writes so."""
+        self.source = ""
         if part["kind"] == "text":
             words = str(part["text"])
             return lower_literals(words, words) if self.lower else words
@@ -77,15 +81,16 @@ class _Voice:
     def _request(self, part: JSON) -> str:
         call = int(part["call"])
         wording = self.agenda.wording(call, self.rng)
-        self.source = str(part["frame"])
         arguments = self.agenda.calls[call]["arguments"]
-        told = {name for name in part.get("far", ()) if self._was_told(call, name, str(part["frame"]))}
+        frame = str(part["frame"])
+        self.source = " ".join((frame, *_list_plain(arguments)))
+        told = {name for name in part.get("far", ()) if self._was_told(call, name, frame)}
         if told:
             arguments = {**arguments, **{name: self.agenda.arguments(call)[name] for name in told}}
-        words = wording.request(self.source, arguments, {*part["said"], *told})
+        words = wording.request(frame, arguments, {*part["said"], *told})
         if part.get("back") and not told:
             self.source = f"{part['back']} {self.source}"
-            words = join_with_leads([({}, str(part["back"])), ({}, words)])
+            words = join_with_leads([({}, str(part["back"]), ""), ({}, words, self.source)])
         lead = str(part.get("lead", ""))
         if not lead or (lead in _LIGHT and _STARTS_ON.match(words)):
             return words
@@ -106,7 +111,7 @@ class _Voice:
         if not part.get("back"):
             return words
         self.source = f"{part['back']} {self.source}"
-        return join_with_leads([({}, str(part["back"])), ({}, words)])
+        return join_with_leads([({}, str(part["back"]), ""), ({}, words, self.source)])
 
     def _pick_item(self, part: JSON) -> str:
         call = int(part["call"])
@@ -196,7 +201,14 @@ class _Voice:
         )
 
 
+def _list_plain(arguments: JSON) -> list[str]:
+    """Return the values that have no capital of their own, so that they need none at the start of a sentence."""
+    return [value for value in arguments.values() if isinstance(value, str) and value.islower()]
+
+
 _LIGHT = frozenset(("So", "And", "Then", "Now"))
 _STARTS_ON = re.compile(
-    r"(?:so|and|then|now|right|ok|okay|oh|well|but|also|plus|if|since|as|because|before)\b", re.IGNORECASE
+    r"(?:so|and|then|now|right|ok|okay|oh|well|but|also|plus|if|since|as|because|before|"
+    r"i|it|we|he|she|they|there|the|this|that|my|our|a|an|no|not|too|wrong|somebody|someone|something)\b",
+    re.IGNORECASE,
 )
