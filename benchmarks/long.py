@@ -21,18 +21,15 @@ The reader is no model: it measures whether a request holds what is needed, and 
 
 import argparse
 import asyncio
-import json
 import resource
 import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-from langchain_core.messages import AIMessage, AnyMessage
 
 from toolflow_graph.agents.llm.assistant import LLMAssistant
 from toolflow_graph.agents.llm.recall import Recall
@@ -54,7 +51,7 @@ from toolflow_graph.values import is_identifier
 sys.path.append(str(Path(__file__).parent.parent / "tests"))
 
 from endpoint import Endpoint, call
-from players import Players
+from players import OrderedPlayers
 from prefix_cache import load_tokenizer, write_prompt
 from recall import read_value
 
@@ -85,7 +82,15 @@ def settings_of(length: int, dialogues: int, seed: int, **more: Any) -> RunSetti
 # Played
 
 
-def measure_played(lengths: Sequence[int], options: argparse.Namespace) -> dict[int, list[DialogueRecord]]:
+@dataclass(frozen=True)
+class Played:
+    """A dialogue of the scripted cast, and the state in which it ended."""
+
+    record: DialogueRecord
+    state: JSON
+
+
+def measure_played(lengths: Sequence[int], options: argparse.Namespace) -> dict[int, list[Played]]:
     print("\nplayed")
     columns = (
         "requests",
@@ -100,20 +105,20 @@ def measure_played(lengths: Sequence[int], options: argparse.Namespace) -> dict[
         "checks",
     )
     print("".join(f"{column:>12}" for column in columns))
-    found: dict[int, list[DialogueRecord]] = {}
+    found: dict[int, list[Played]] = {}
     for length in lengths:
         settings = settings_of(length, options.dialogues, options.seed)
         found[length] = asyncio.run(_play(length, settings))
     return found
 
 
-async def _play(length: int, settings: RunSettings) -> list[DialogueRecord]:
+async def _play(length: int, settings: RunSettings) -> list[Played]:
     stage = load_stage(settings)
     spent: Counter[str] = Counter()
     machine = build_graph().compile()
     limit = {"recursion_limit": step_limit(settings)}
     await machine.ainvoke({"index": 10_000}, context=settings, config=limit)  # loads what is loaded once
-    records, steps = [], 0
+    finished, steps = [], 0
     for index in range(settings.dialogues):
         began = time.process_time()
         async for update in machine.astream({"index": index}, context=settings, config=limit, stream_mode="updates"):
@@ -121,7 +126,8 @@ async def _play(length: int, settings: RunSettings) -> list[DialogueRecord]:
             spent[next(iter(update))] += 1000 * (now - began)
             steps, began = steps + 1, now
         state = await machine.ainvoke({"index": index}, context=settings, config=limit)
-        records.append(record_of(state, settings, stage))
+        finished.append(Played(record_of(state, settings, stage), dict(state)))
+    records = [one.record for one in finished]
     played = len(records)
     good = [record for record in records if not any(finding.severity == "error" for finding in record.findings)]
     whole = sum(spent.values())
@@ -143,7 +149,7 @@ async def _play(length: int, settings: RunSettings) -> list[DialogueRecord]:
         4
     ):
         print(f"{'':>12}{count} × {check}: {message}")
-    return records
+    return finished
 
 
 # Kept
@@ -182,35 +188,6 @@ def _peak_mb() -> float:
 
 
 # Prompts
-
-
-class OrderedPlayers(Players):
-    """Players that go by the order of the requests of each role, so that they need not see the whole conversation."""
-
-    def __init__(self, settings: RunSettings) -> None:
-        super().__init__(settings)
-        self.counts: Counter[tuple[str, int]] = Counter()
-
-    def __call__(self, body: JSON) -> Any:
-        """Answer a request with what comes next in its role."""
-        role, index = self.recognise(body)
-        if role == "planner":
-            return super().__call__(body)
-        with self._lock:
-            number = self.counts[role, index]
-            self.counts[role, index] += 1
-            rehearsal = self.rehearsals[index]
-            if role == "assistant":
-                reply = [m for m in rehearsal.messages if isinstance(m, AIMessage)][number]
-                calls = [call(c["name"], c["args"], c["id"]) for c in reply.tool_calls]
-                return {"content": reply.text or None, **({"tool_calls": calls} if calls else {})}
-            empty: list[JSON] = [{"role": "assistant"}] * number
-            if role == "user":
-                heard = {"role": "user", "content": rehearsal.turns[number][2]} if number < len(rehearsal.turns) else {}
-                return {"value": self._speak(rehearsal, [*empty, heard or {"content": ""}], index)}
-            name, arguments, _ = rehearsal.results[number]
-            asked = {"role": "user", "content": json.dumps({"call": name, "arguments": arguments})}
-            return {"value": self._return(rehearsal, [*empty, asked], index)}
 
 
 def measure_prompts(length: int, options: argparse.Namespace) -> None:
@@ -265,11 +242,11 @@ def _average(tokens: dict[int, list[int]], length: int) -> Iterator[tuple[str, f
 # Facts
 
 
-def measure_facts(found: dict[int, list[DialogueRecord]]) -> None:
+def measure_facts(found: Mapping[int, Sequence[Played]]) -> None:
     print("\nfacts: arguments by user turns since the value was last said, and those in calls without an error")
     print(f"{'requests':>12}" + "".join(f"{_label(span):>12}" for span in SPANS))
-    for length, records in found.items():
-        uses = [use for record in records for use in iterate_uses(record)]
+    for length, played in found.items():
+        uses = [use for one in played for use in iterate_uses(one.record)]
         inside = [[use for use in uses if low <= use.distance <= high] for low, high in SPANS]
         print(f"{length:>12}" + "".join(f"{f'{sum(u.right for u in i)}/{len(i)}':>12}" for i in inside), flush=True)
 
@@ -278,25 +255,35 @@ def _label(span: tuple[int, int]) -> str:
     return str(span[0]) if span[0] == span[1] else f"{span[0]}-{span[1]}"
 
 
-async def measure_reading(length: int, options: argparse.Namespace) -> None:
-    settings = settings_of(length, options.dialogues, options.seed)
-    stage = load_stage(settings)
-    machine = build_graph().compile()
-    limit = {"recursion_limit": step_limit(settings)}
-    cases: list[tuple[int, list[AnyMessage], JSON, str, JSON]] = []
-    for index in range(settings.dialogues):
-        state = await machine.ainvoke({"index": index}, context=settings, config=limit)
-        record = record_of(state, settings, stage)
-        messages = state["messages"]
+@dataclass(frozen=True)
+class Case:
+    """A request that needs an id of an earlier result; `made` is the call that answers it."""
+
+    distance: int
+    made: JSON
+    argument: str
+    place: int
+    state: JSON
+
+
+def find_cases(played: Sequence[Played]) -> Iterator[Case]:
+    """Yield a case for every id that the one call of the opening turn of a request takes from an earlier result."""
+    for one in played:
+        messages = one.state["messages"]
         calls = {c["id"]: (place, c) for place, m in enumerate(messages) for c in getattr(m, "tool_calls", ())}
-        for use in iterate_uses(record):
+        for use in iterate_uses(one.record):
             place, made = calls[use.call_id]
             asked = messages[place - 1]
             own = asked.additional_kwargs.get("request")
             opens = asked.type == "human" and messages[place - 2].additional_kwargs.get("request") != own
             first = opens and len(messages[place].tool_calls) == 1
             if use.distance and use.source == "result" and first and is_identifier(use.path, {}):
-                cases.append((use.distance, messages[:place], made, use.path, dict(state)))
+                yield Case(use.distance, made, use.path, place, one.state)
+
+
+async def measure_reading(length: int, played: Sequence[Played], options: argparse.Namespace) -> None:
+    stage = load_stage(settings_of(length, options.dialogues, options.seed))
+    cases = list(find_cases(played))
     recall = Recall(TransientEncoder(load_encoder()))
     arms = {
         "all messages": replace(recall, facts=0, window=0),
@@ -322,11 +309,13 @@ async def measure_reading(length: int, options: argparse.Namespace) -> None:
             assistant = LLMAssistant(Voices(client, models), arm)
             right: Counter[tuple[int, int]] = Counter()
             whole: Counter[tuple[int, int]] = Counter()
-            for number, (distance, messages, made, argument, state) in enumerate(cases):
+            for number, case in enumerate(cases):
+                made, argument, state = case.made, case.argument, case.state
                 current = (made, argument)
-                span = next(span for span in spans if span[0] <= distance <= span[1])
+                span = next(span for span in spans if span[0] <= case.distance <= span[1])
                 whole[span] += 1
                 plan = DialoguePlan.model_validate(state["plan"])
+                messages = state["messages"][: case.place]
                 scene = Scene(number, 0, plan, messages, stage.tools, state["offered"], stage.catalog.domains)
                 try:
                     turn = await assistant.act(scene)
@@ -335,7 +324,7 @@ async def measure_reading(length: int, options: argparse.Namespace) -> None:
                 found = [c.arguments.get(argument) for c in turn.calls]
                 right[span] += made["args"][argument] in found
                 if options.missed and made["args"][argument] not in found:
-                    print(f"    {distance}: {messages[-1].text!r} wants {made['args'][argument]}, not {found}")
+                    print(f"    {case.distance}: {messages[-1].text!r} wants {made['args'][argument]}, not {found}")
             print(f"{name:>24}" + "".join(f"{f'{right[s]}/{whole[s]}':>12}" for s in spans), flush=True)
         await client.aclose()
 
@@ -360,7 +349,7 @@ def main() -> None:
         measure_prompts(lengths[-1], options)
     if "facts" in wanted:
         measure_facts(found)
-        asyncio.run(measure_reading(lengths[-1], options))
+        asyncio.run(measure_reading(lengths[-1], found[lengths[-1]], options))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ answer. `strayed` notes where a conversation is not the one that was rehearsed.
 import json
 import re
 import threading
+from collections import Counter
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -283,6 +284,37 @@ class Players:
             return {"content": reply.text or None, **({"tool_calls": calls} if calls else {})}
         calls = [{"name": c["name"], "arguments": json.dumps(c["args"], ensure_ascii=False)} for c in reply.tool_calls]
         return {"value": {"say": reply.text, "calls": calls}}
+
+
+class OrderedPlayers(Players):
+    """Players that go by the order of the requests of each role, so that they need not be shown the whole conversation.
+
+    Nothing may be asked twice; every request still has to end with what was said last in the rehearsal.
+    """
+
+    def __init__(self, settings: Any) -> None:
+        super().__init__(settings)
+        self.counts: Counter[tuple[str, int]] = Counter()
+
+    def __call__(self, body: JSON) -> Any:
+        role, index = self.recognise(body)
+        if role == "planner":
+            return super().__call__(body)
+        with self._lock:
+            number = self.counts[role, index]
+            self.counts[role, index] += 1
+            rehearsal = self.rehearsals[index]
+            latest = body["messages"][-1]
+            before: list[JSON] = [{"role": "assistant"}] * number
+            if role == "user":
+                return {"value": self._speak(rehearsal, [*before, latest], index)}
+            if role == "tool":
+                return {"value": self._return(rehearsal, [*before, latest], index)}
+            places = [place for place, m in enumerate(rehearsal.messages) if isinstance(m, AIMessage)]
+            heard = rehearsal.messages[places[number] - 1].text
+            if not str(latest["content"]).startswith(heard):
+                self.strayed.append(f"{index}: the assistant hears {latest['content']!r}, not {heard!r}")
+            return self._act(rehearsal, [{}] * places[number], index, native="tools" in body)
 
 
 def finish(coroutine: Coroutine[Any, Any, Any]) -> Any:

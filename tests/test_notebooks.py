@@ -1,11 +1,18 @@
-"""The notebooks: they run to their end without a model and a network, and what is committed is small and clean."""
+"""The notebooks: they run to their end without a network, by rules and with a model; what is committed is small."""
 
+import json
 import re
+import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+
+from endpoint import Endpoint
+from notebook_players import NotebookPlayers
+from players import Players
+from toolflow_graph.settings import parse_settings
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -49,22 +56,167 @@ def test_there_are_notebooks():
     assert len(NOTEBOOKS) >= 4
 
 
-@pytest.mark.slow
-@by_name
-def test_notebook_runs_to_its_end(path, tmp_path, monkeypatch):
-    """Every cell runs; what a cell writes goes to a folder of its own, and nothing is said on standard error."""
+def execute(notebook, folder):
+    """Execute all cells, in a folder of their own, and return the outputs of each."""
+    NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": folder}}).execute()
+    outputs = [cell.outputs for cell in code_cells(notebook)]
+    shown = [output for cell in outputs for output in cell]
+    assert shown
+    assert [output.text for output in shown if output.output_type == "stream" and output.name == "stderr"] == []
+    return outputs
+
+
+@pytest.fixture
+def kernel(monkeypatch):
+    """The environment of a kernel: this package, and pictures that nobody has to show."""
     monkeypatch.setenv("PYTHONPATH", str(FOLDER.parent))
     monkeypatch.delenv("MPLBACKEND", raising=False)
+    return monkeypatch
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("kernel")
+@by_name
+def test_notebook_runs_to_its_end(path, tmp_path):
+    """Every cell runs; what a cell writes goes to a folder of its own, and nothing is said on standard error."""
     notebook = read(path)
     if path.stem in SMALLER:
         make_smaller(notebook, *SMALLER[path.stem])
-    NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": tmp_path}}).execute()
-    outputs = [output for cell in code_cells(notebook) for output in cell.outputs]
-    assert outputs
-    assert [output.text for output in outputs if output.output_type == "stream" and output.name == "stderr"] == []
-    kinds = [[sorted(output.get("data", {})) for output in cell.outputs] for cell in code_cells(notebook)]
-    committed = [[sorted(output.get("data", {})) for output in cell.outputs] for cell in code_cells(read(path))]
-    assert kinds == committed
+    outputs = execute(notebook, tmp_path)
+    committed = [cell.outputs for cell in code_cells(read(path))]
+    kinds = [[[sorted(output.get("data", {})) for output in cell] for cell in cells] for cells in (outputs, committed)]
+    assert kinds[0] == kinds[1]
+
+
+# With a model
+
+
+def read_with_model(number, endpoint):
+    """Return the notebook with a model set as a reader would set it, at this endpoint."""
+    (path,) = [path for path in NOTEBOOKS if path.stem.startswith(number)]
+    notebook = read(path)
+    (cell,) = [cell for cell in code_cells(notebook) if re.search(r"^MODEL = None", cell.source, re.MULTILINE)]
+    cell.source = re.sub(r"^MODEL = None", 'MODEL = "test-model"', cell.source, flags=re.MULTILINE)
+    cell.source = re.sub(r"^BASE_URL = None", f'BASE_URL = "{endpoint.base_url}"', cell.source, flags=re.MULTILINE)
+    return notebook
+
+
+def can_play(run):
+    """Say whether the players have a plan for the tools that are drawn first; a model would make do with any."""
+    return Players(parse_settings({"cast": "llm", **run})).can_play()
+
+
+def take_other_words(players, body, name):
+    """Answer as the players do, but call with the name that was put into the user's mouth instead of what was asked."""
+    reply = players(body)
+    if name not in json.dumps(body["messages"]) or not reply.get("tool_calls"):
+        return reply
+    outline = players.played[0].rehearsals[0].plan.outline
+    (asked,) = (part for act in outline["acts"] for part in act.get("parts", ()) if part["kind"] == "ask")
+    return json.loads(json.dumps(reply).replace(outline["calls"][asked["call"]]["arguments"][asked["parameter"]], name))
+
+
+def said_in(outputs):
+    return "\n".join(text for cell in outputs for output in cell for text in texts(output))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("kernel")
+def test_a_dialogue_is_stepped_through_with_a_model(tmp_path):
+    dialogue = {
+        "patterns": ("sequential", "missing_parameter", "chitchat"),
+        "tools": 4,
+        "dialogues": 1,
+        "max_attempts": 1,
+    }
+    seed = next(seed for seed in range(6, 30) if can_play({**dialogue, "seed": seed}))
+    players = NotebookPlayers([lambda: {**dialogue, "seed": seed}])
+    with Endpoint(lambda body: take_other_words(players, body, "Marta Lindqvist")) as endpoint:
+        notebook = read_with_model("02", endpoint)
+        make_smaller(notebook, "seed=6", f"seed={seed}")
+        outputs = execute(notebook, tmp_path)
+    assert players.left == 0
+    assert {players.played[0].recognise(entry.body)[0] for entry in endpoint.log} == {
+        "planner",
+        "user",
+        "assistant",
+        "tool",
+    }
+    assert "**accepted**" in said_in(outputs)
+    assert "Marta Lindqvist" in said_in(outputs[-1:])
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("kernel")
+def test_experiments_are_made_with_a_model(tmp_path):
+    many, few = 3, 2
+    sizes = {"no-graph-no-plan": many, "no-plan": many, "no-graph": many, "toolflow": few, "direct": few}
+    runs = [{"method": method, "dialogues": dialogues, "seed": 7} for method, dialogues in sizes.items()]
+    players = NotebookPlayers([lambda run=run: run for run in runs])
+    with Endpoint(players) as endpoint:
+        notebook = read_with_model("03", endpoint)
+        make_smaller(notebook, SMALLER["03_first_experiments"][0], f"MANY, FEW = {many}, {few}")
+        outputs = execute(notebook, tmp_path)
+    assert players.left == 0
+    assert sorted(path.name for path in (tmp_path / "runs" / "experiments_model").iterdir()) == [
+        "baseline",
+        "graph",
+        "neither",
+        "plan",
+        "whole",
+    ]
+    assert "baseline" in said_in(outputs)
+
+
+@pytest.mark.slow
+def test_own_tools_are_called_for_real_by_a_model(tmp_path, kernel):
+    kernel.setenv("TMPDIR", str(tmp_path))
+
+    def find(name):
+        (path,) = tmp_path.glob(f"*/{name}")
+        return path
+
+    def take_bakery():
+        kernel.syspath_prepend(str(find("bakery.py").parent))
+        return "python:bakery"
+
+    sequential = {"share": 1, "patterns": ["sequential"]}
+    missing = {"share": 1, "patterns": ["single", "missing_parameter"]}
+    failing = {"share": 1, "patterns": ["single", "tool_error"]}
+    size = {"distractors": 0, "min_requests": 1, "max_requests": 3, "dialogues": 2}
+    runs = [
+        lambda: {**size, "catalog": str(find("shed.yaml")), "tools": 2, "mix": [sequential, failing], "seed": 5},
+        lambda: {**size, "catalog": take_bakery(), "tools": 3, "mix": [sequential, missing], "seed": 2},
+        lambda: {**size, "catalog": str(find("spoken")), "tools": 3, "mix": [sequential, missing], "seed": 2},
+        lambda: {**size, "catalog": take_bakery(), "tools": 3, "mix": [sequential], "seed": 4, "execute": "all"},
+    ]
+    players = NotebookPlayers(runs)
+    try:
+        with Endpoint(players) as endpoint:
+            outputs = execute(read_with_model("04", endpoint), tmp_path)
+    finally:
+        sys.modules.pop("bakery", None)
+    assert players.left == 0
+    last = said_in(outputs[-1:])
+    assert last.count("**s4-") == 2
+    assert "order_bread" in last
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("kernel")
+def test_a_model_sits_the_exam_beside_the_trained_one(tmp_path):
+    with Endpoint(lambda _: "None of these can do that.") as endpoint:
+        notebook = read_with_model("05", endpoint)
+        make_smaller(notebook, *SMALLER["05_from_data_to_model"])
+        notebook.cells.append(
+            nbformat.v4.new_code_cell("[(s.model, [c.accuracy for c in s.categories]) for s in scores]")
+        )
+        outputs = execute(notebook, tmp_path)
+    assert len(endpoint.log) == 24
+    assert "('test-model', [0.0, 0.0, 0.0, 1.0])" in said_in(outputs[-1:])
+
+
+# What is committed
 
 
 @by_name

@@ -4,23 +4,28 @@ import asyncio
 import itertools
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
 from endpoint import Endpoint, call
-from players import recognise_role
+from players import OrderedPlayers, recognise_role
 from toolflow_graph.agents.llm.assistant import LLMAssistant
 from toolflow_graph.agents.llm.facts import Fact, dialogue_facts, user_facts, world_facts
 from toolflow_graph.agents.llm.recall import Recall, write_facts
 from toolflow_graph.agents.llm.setting import Voices
 from toolflow_graph.agents.roles import Scene
 from toolflow_graph.agents.search_tools import SEARCH_TOOLS, document_tools
+from toolflow_graph.dialogue import stage as stages
 from toolflow_graph.encoder import SentenceEncoder, TransientEncoder
 from toolflow_graph.models import ChatClient, ModelSettings
 from toolflow_graph.prompts import Prompts
+from toolflow_graph.report.reach import iterate_uses
 from toolflow_graph.runner import generate
+from toolflow_graph.settings import parse_settings
+from toolflow_graph.settings_file import load_settings
 from toolflow_graph.types import DialoguePlan, PlannedRequest, Scenario, Tool
 from toolflow_graph.values.reading import content_words
 
@@ -522,3 +527,81 @@ def test_a_dialogue_of_twenty_turns_in_a_short_context(tmp_path):
     told = [entry.messages[-1]["content"] for entry in endpoint.log if recognise_role(entry.body) == "user"]
     assert ["You are on number 19 of the 20 things" in text for text in told[18:21]] == [False, True, False]
     assert "The beginning of the conversation is left out" not in told[3]
+
+
+# Thirty requests and more
+
+
+WINDOW = 16
+
+
+@pytest.fixture(scope="module")
+def long_dialogue(bundled_graph):  # noqa: ARG001 - what it has encoded is there
+    """The players, the requests of each role in order, and the record of a long dialogue that models have played."""
+    setting = load_settings(Path(__file__).parent.parent / "docs" / "long.toml")
+    fixed = {**setting, "cast": "llm", "dialogues": 1, "window": WINDOW, "recall": 12, "max_attempts": 1}
+    players = next(
+        found for seed in range(2, 12) if is_long(found := OrderedPlayers(parse_settings({**fixed, "seed": seed})))
+    )
+    with pytest.MonkeyPatch.context() as patch, Endpoint(players) as endpoint:
+        patch.setattr(stages, "_remember", lambda _: WordEncoder())
+        models = {"base_url": endpoint.base_url, "model": "test-model"}
+        (record,) = generate(parse_settings({**fixed, "seed": players.settings.seed, "models": models}))
+    asked = {
+        role: [e for e in endpoint.log if recognise_role(e.body) == role] for role in ("user", "assistant", "tool")
+    }
+    return players, asked, record
+
+
+def is_long(players):
+    """Say whether a dialogue can be planned that has thirty requests and calls twenty tools."""
+    if not players.can_play():
+        return False
+    rehearsal = players.rehearsals[0]
+    called = {made["name"] for message in rehearsal.messages for made in getattr(message, "tool_calls", ())}
+    return len(rehearsal.plan.requests) >= 30 and len(called) >= 20
+
+
+@pytest.mark.slow
+def test_models_play_thirty_requests_over_twenty_tools(long_dialogue):
+    players, asked, record = long_dialogue
+    assert [finding.message for finding in record.findings if finding.severity == "error"] == []
+    assert players.strayed == []
+    assert record.attempts == ()
+    assert len(record.plan.requests) >= 30
+    assert len({c["function"]["name"] for m in record.messages for c in m.get("tool_calls", ())}) >= 20
+    assert len(asked["user"]) > 30
+    assert not any(NOTE in str(message["content"]) for message in record.messages)
+
+
+@pytest.mark.slow
+def test_prompts_stay_at_their_size_however_long_the_dialogue(long_dialogue):
+    """What stands in a request beside the tools: in the last third no more than a quarter above the second sixth."""
+    _, asked, record = long_dialogue
+    for role, entries in asked.items():
+        sizes = [len(json.dumps(entry.messages)) for entry in entries]
+        early, late = sizes[len(sizes) // 6 : len(sizes) // 3], sizes[-(len(sizes) // 3) :]
+        assert sum(late) / len(late) <= 1.25 * sum(early) / len(early), role
+    assert max(len(entry.messages) for entry in asked["assistant"]) <= WINDOW + 10
+    assert len(json.dumps(record.messages)) > 3 * max(len(json.dumps(entry.messages)) for entry in asked["assistant"])
+
+
+@pytest.mark.slow
+def test_what_is_needed_of_long_ago_is_recalled(long_dialogue):
+    """An id that no message holds any more stands in the note, in the request that is answered by calling with it."""
+    _, asked, record = long_dialogue
+    calls = {made["id"]: (place, made) for place, m in enumerate(record.messages) for made in m.get("tool_calls", ())}
+    recalled = 0
+    for use in iterate_uses(record):
+        place, made = calls[use.call_id]
+        if use.source != "result" or not use.path.endswith("_id"):
+            continue
+        said = sum(message["role"] == "assistant" for message in record.messages[:place])
+        _, *shown = asked["assistant"][said].messages
+        value = json.loads(made["function"]["arguments"])[use.path]
+        notes = [message["content"].partition(NOTE)[2] for message in shown if message["role"] == "user"]
+        bare = json.dumps([{**message, "content": str(message["content"]).partition(NOTE)[0]} for message in shown])
+        if value not in bare:
+            assert value in notes[-1], f"{use.path} of {use.distance} turns ago"
+            recalled += 1
+    assert recalled >= 2

@@ -28,6 +28,16 @@ from toolflow_graph.settings import (
         pytest.param(
             {"min_requests": 4, "max_requests": 2}, r"min_requests \(4\) is above max_requests \(2\)", id="order"
         ),
+        pytest.param(
+            {"min_requests": 30},
+            r"above max_requests \(5\); raise max_requests to 30 or more, and max_turns to 60$",
+            id="long",
+        ),
+        pytest.param(
+            {"min_requests": 30, "max_requests": 36},
+            r"max_turns \(30, .*too few .* 36 requests.*set max_turns to 72",
+            id="turns",
+        ),
         pytest.param({"mix": []}, "mix is empty", id="empty mix"),
         pytest.param({"mix": [{"share": 1, "patterns": ["telepathy"]}]}, r"'mix.0.patterns.0'", id="unknown pattern"),
         pytest.param({"mix": [{"share": 0, "patterns": ["single"]}]}, r"'mix.0.share'", id="no share"),
@@ -37,6 +47,10 @@ def test_wrong_settings_are_named_in_one_line(values, message):
     with pytest.raises(SettingsError, match=message) as caught:
         parse_settings(values)
     assert "\n" not in str(caught.value)
+
+
+def test_a_turn_limit_that_somebody_wants_is_theirs():
+    assert parse_settings({"min_requests": 30, "max_requests": 36, "max_turns": 1}).max_turns == 1
 
 
 def test_settings_survive_json():

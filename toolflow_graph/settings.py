@@ -60,6 +60,10 @@ DEFAULT_MIX: tuple[MixEntry, ...] = (
 """Shares of the kinds of dialogue in a run when nothing else is said; they sum to 1."""
 
 
+_TURNS_EACH = 1.2
+"""User turns that a planned request takes in the mean; see docs/long.md."""
+
+
 class DialogueSettings(BaseModel):
     """What one dialogue depends on besides its index: the context of the LangGraph state machine."""
 
@@ -141,10 +145,29 @@ class DialogueSettings(BaseModel):
     @model_validator(mode="after")
     def _requests_in_order(self) -> Self:
         if self.min_requests > self.max_requests:
-            raise ValueError(f"min_requests ({self.min_requests}) is above max_requests ({self.max_requests})")
+            turns = self._advise_turns(self.min_requests, ", and max_turns to {}")
+            raise ValueError(
+                f"min_requests ({self.min_requests}) is above max_requests ({self.max_requests}); raise max_requests "
+                f"to {self.min_requests} or more{turns}"
+            )
         if not self.mix:
             raise ValueError("mix is empty; give at least one entry")
         return self
+
+    @model_validator(mode="after")
+    def _requests_have_turns(self) -> Self:
+        if advice := self._advise_turns(self.max_requests, "set max_turns to {}"):
+            raise ValueError(
+                f"max_turns ({self.max_turns}, as nothing else is said) is too few user turns for {self.max_requests} "
+                f"requests, which take {_TURNS_EACH} each in the mean; {advice}, or lower max_requests"
+            )
+        return self
+
+    def _advise_turns(self, requests: int, advice: str) -> str:
+        """Return advice on a limit that would do; empty where it does already, or where somebody wants it so."""
+        if "max_turns" in self.model_fields_set or self.max_turns >= _TURNS_EACH * requests:
+            return ""
+        return advice.format(2 * requests)
 
     @model_validator(mode="after")
     def _writer_is_a_model(self) -> Self:

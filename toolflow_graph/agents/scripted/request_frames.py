@@ -45,7 +45,8 @@ def choose_frame(
         frame = parse_frame(source)
         optional = [n for n in values if n not in required and n not in needs.must and n not in frame.fixed]
         left_out = {n for n in optional if rng.random() < 0.5 or _is_false(tool, n, values[n])}
-        known = [n for n in required if n in values and n not in needs.must and said_before.get(n) == values[n]]
+        # In the order of the tool, not of a set, which another process would go through in another order.
+        known = [n for n in tool.required if n in values and n not in needs.must and said_before.get(n) == values[n]]
         pointed = {n for n in known if _can_point(frame, n) and rng.random() < 0.6}
         said = (set(values) - set(needs.missing) - left_out - pointed) & _places(frame)
         mentioned = _mentions(frame, said, needs)
