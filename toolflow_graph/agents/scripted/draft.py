@@ -2,15 +2,18 @@
 
 import random
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from toolflow_graph.agents.roles import Brief
 from toolflow_graph.agents.scripted.arrange import LONG
 from toolflow_graph.agents.scripted.facts import Facts
 from toolflow_graph.agents.scripted.home import Home
-from toolflow_graph.agents.scripted.leads import Turn
 from toolflow_graph.agents.scripted.text import Manner, draw_manner
 from toolflow_graph.agents.scripted.trail import Trail
 from toolflow_graph.types import JSON, Tool
+
+if TYPE_CHECKING:
+    from toolflow_graph.agents.scripted.leads import Turn
 
 __all__ = ["Draft"]
 
