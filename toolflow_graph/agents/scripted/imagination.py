@@ -126,7 +126,7 @@ class Imagination:
         items = schema["items"]
         size = self.rng.choice((2, 3, 3, 3, 4))
         size = max(schema.get("minItems", 0), min(size, schema.get("maxItems", size)))
-        filters = {k: v for k, v in self.known.items() if k in items.get("properties", {})}
+        filters = self._find_common(items.get("properties", {}))
         gone = self.world.gone()
         listed = [] if self.action != "read" else self.world.created_like(items, self.arguments)[:size]
         listed = [self._object(items, {**filters, **item}) for item in listed]
@@ -139,6 +139,16 @@ class Imagination:
             ):
                 listed.append(item)
         return _as_wanted(_ordered(listed, items), items, self.arguments)
+
+    def _find_common(self, fields: JSON) -> JSON:
+        """Return what all items of a list have in common: what was asked for, and what is known of whose they are.
+
+        The id and the title of one thing that is known stay with that thing.
+        """
+        listing = sense(self.tool).listing
+        ids = {path.rsplit(".", 1)[-1] for path in sense(self.tool).produces if path.startswith(f"{listing}.")}
+        own = {name for name, part in fields.items() if name in ids or kind_of(name, part) == "text"}
+        return {k: v for k, v in self.known.items() if k in fields and (k in self.arguments or k not in own)}
 
     def _renew(self, earlier: Sequence[JSON], schema: JSON) -> list[JSON]:
         """Return earlier items as they are now: changed where they were changed, without what is gone."""

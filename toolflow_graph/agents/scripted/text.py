@@ -18,7 +18,7 @@ _RELATIVE = re.compile(
     r"\b(?:on|at|On|At) (?=(?:today|tonight|tomorrow|yesterday|this|next|last|in \w+ (?:days?|weeks?))\b)"
 )
 _STOP_AFTER_QUOTE = re.compile(r"([.!?][\"”])\.")
-_NEXT_SENTENCE = re.compile(r"((?<![.\d]\w)(?<!\bSt)(?<!\bvs)[.?!] )([a-z])(?=[a-z']*[ ,.])")
+_NEXT_SENTENCE = re.compile(r"((?<!\.\w)(?<!\bSt)(?<!\bvs)[.?!] )([a-z])(?=[a-z']*[ ,.])")
 _PERCENT = re.compile(r"(\d) ?(%|percent) (?:percent|per cent|%)")
 _THE_THE = re.compile(r"\b(the|The|a|A|an) (?=(?:the|The) )")
 _ARTICLE = re.compile(
