@@ -17,7 +17,7 @@ from runs import play, read_files, read_rows, run_all
 from toolflow_graph.dataset import dialogue_id
 from toolflow_graph.errors import BudgetExceeded, RunError, SettingsError
 from toolflow_graph.runner import Run
-from toolflow_graph.runner.checkpoints import list_threads
+from toolflow_graph.runner.checkpoints import GroupSaver, list_threads
 from toolflow_graph.runner.database import Database, list_begun
 from toolflow_graph.runner.folder import find_checkpoints
 from toolflow_graph.runner.ray_engine import RayEngine
@@ -113,6 +113,26 @@ def test_what_a_lost_worker_was_playing_goes_on_inside_the_dialogue(tmp_path, cl
         cluster.add_node(num_cpus=1, **NODE)
     assert max(map(len, in_hand.values())) == 5
     assert_played_on(tmp_path / "run", in_hand)
+    assert read_files(tmp_path / "run") == read_files(calm)
+
+
+@pytest.mark.slow
+def test_steps_that_cannot_be_kept_end_the_run_in_one_line(tmp_path, cluster, catalog, calm):
+    written = []
+    write = GroupSaver._write
+
+    def refuse(self, batches):
+        written.append(len(batches))
+        if len(written) > 10:
+            raise sqlite3.OperationalError("database or disk is full")
+        write(self, batches)
+
+    run = Run.start(settle(cluster, catalog), tmp_path / "run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(GroupSaver, "_write", refuse)
+        with pytest.raises(RunError, match=r"disk is full; all finished dialogues are kept: make room, then --resume"):
+            play(run)
+    play(Run.resume(tmp_path / "run", engine="local", workers=1))
     assert read_files(tmp_path / "run") == read_files(calm)
 
 

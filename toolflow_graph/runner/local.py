@@ -21,6 +21,7 @@ from toolflow_graph.runner.engine import Drained, Finished, Place, Source, Steps
 from toolflow_graph.runner.play import Player, UnreadableState
 from toolflow_graph.runner.relayed_checkpoints import Relay, RelayedSaver, open_relayed_checkpoints
 from toolflow_graph.settings import RunSettings
+from toolflow_graph.tracing import hide_keys
 from toolflow_graph.types import Pattern
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class LocalEngine:
         return self._settings.lanes
 
     async def __aenter__(self) -> Self:
+        hide_keys()
         async with AsyncExitStack() as stack:
             if self._stage.live is not None:
                 await stack.enter_async_context(self._stage.live)

@@ -35,8 +35,9 @@ class RelayedSaver(GroupSaver):
 
     async def receive(self, thread: str, steps: Steps) -> None:
         """Take up a thread that was begun elsewhere, and let go of those that nobody will ask for any more."""
+        self.admit(thread)  # first, or another one that is taken up meanwhile lets go of it
         gone = [(held,) for held in self._held - self._known] + [(thread,)]
-        self._held = self._held & self._known | {thread}
+        self._held = (self._held & self._known) | {thread}
         changes: list[tuple[Change, list[Row]]] = [
             ("forget", gone),
             ("checkpoint", steps.checkpoints),
@@ -46,7 +47,6 @@ class RelayedSaver(GroupSaver):
             for statement in STATEMENTS[change]:
                 await self.conn.executemany(statement, rows)
         await self.conn.commit()
-        self.admit(thread)
 
     async def _save(self, change: Change, rows: Sequence[Row]) -> None:
         self._relay.send(change, rows)
