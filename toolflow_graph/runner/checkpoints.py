@@ -66,7 +66,8 @@ class GroupSaver(AsyncSqliteSaver):
 
     The original goes to its thread four times for each checkpoint, which costs more CPU than all else in a scripted
     dialogue. Here one transaction runs at a time, in a thread of its own, and takes along everything that was put in
-    the meantime, in order. A put returns when it is committed. The tables are the original's.
+    the meantime, in order. A put returns when it is committed. When one could not be, all later ones fail too, so that
+    no thread has a gap. The tables are the original's.
 
     A thread that was not begun here is not looked for unless it was named to `admit` or `adopt` before, and none is
     known any more once it was told to `leave`: what is held in memory does not grow with the run.
@@ -81,6 +82,7 @@ class GroupSaver(AsyncSqliteSaver):
         self._waiting: list[_Batch] = []
         self._group: asyncio.Future[None] | None = None
         self._flusher: asyncio.Task[None] | None = None
+        self._failure: Exception | None = None
 
     def admit(self, thread: str) -> None:
         """Look for a thread in the file from now on."""
@@ -180,12 +182,15 @@ class GroupSaver(AsyncSqliteSaver):
             try:
                 await self.loop.run_in_executor(self._thread, self._write, batches)
             except Exception as exc:  # noqa: BLE001 - raised in every put of the group
+                self._failure = exc
                 group.set_exception(exc)
                 group.exception()  # a put that was cancelled does not ask
             else:
                 group.set_result(None)
 
     def _write(self, batches: list[_Batch]) -> None:
+        if self._failure is not None:
+            raise self._failure
         if self._writer is None:
             self._writer = _connect(self._path)
         with self._writer:
