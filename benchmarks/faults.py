@@ -19,7 +19,7 @@ sys.path.append(str(Path(__file__).parent.parent / "tests"))
 
 from disturbances import FAULTS, Ground, can_mount
 
-FEWER = {"kill 2": 0.4, "kill worker": 0.2, "out of memory": 0.1, "terminate": 0.3, "interrupt": 0.3}
+FEWER = {"kill worker": 0.6, "out of memory": 0.2, "terminate": 0.3, "interrupt": 0.3}
 """Share of the injections, for faults that take long or are much like another one."""
 
 

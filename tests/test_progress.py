@@ -1,6 +1,7 @@
 """How far a run is: as figures, as a line, as a file, and as JSON for machines."""
 
 import json
+import os
 
 import pytest
 
@@ -95,6 +96,7 @@ def test_progress_for_machines(tmp_path, capsys):
     assert left.value.code == 0
     assert (lines[0]["status"], lines[0]["planned"], lines[0]["accepted"]) == ("running", 3, 0)
     assert (lines[-1]["status"], lines[-1]["accepted"], lines[-1]["seconds_left"]) == ("complete", 3, 0)
+    assert (lines[0]["processes"], lines[-1]["processes"]) == ([os.getpid()], [])
     assert lines[-1].keys() == Progress.model_fields.keys()
 
 

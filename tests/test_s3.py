@@ -1,20 +1,19 @@
-"""Sets published in a real S3 store: moto's server on the loopback, asked through s3fs.
+"""Sets published in a real S3 store: moto's server on the loopback, asked through s3fs."""
 
-s3fs and moto want `python-dateutil` below 3, which `constraints.txt` is above; where they are not installed this is
-skipped: pip install s3fs 'moto[s3,server]'
-"""
+import sys
 
 import pytest
+from fsspec.registry import _registry as loaded
 
-from runs import copy_catalog, run_all
+from postgres import find_port
+from runs import run_all
+from toolflow_graph.cli.app import main
 from toolflow_graph.dataset import open_dialogues, read_lines
 from toolflow_graph.errors import DatasetError
 from toolflow_graph.runner import publishing
 from toolflow_graph.runner.publishing import publish_run
 from toolflow_graph.shards import ShardFolder
 
-moto = pytest.importorskip("moto.server")
-s3fs = pytest.importorskip("s3fs")
 pytestmark = pytest.mark.slow
 
 BUCKET = "bucket"
@@ -22,31 +21,58 @@ PLACE = f"s3://{BUCKET}/set"
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(catalog, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "run"
-    run_all(folder, catalog=copy_catalog(tmp_path_factory.mktemp("catalog")), dialogues=7, seed=2)
+    run_all(folder, catalog=catalog, dialogues=7, seed=2)
     return folder
 
 
-@pytest.fixture
-def store(monkeypatch):
-    """A bucket with nothing in it."""
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+@pytest.fixture(scope="module")
+def server():
+    """The address of a server."""
+    from moto.server import ThreadedMotoServer  # noqa: PLC0415 - takes a second
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()
     try:
-        host, port = server.get_host_and_port()
-        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://{host}:{port}")
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        s3fs.S3FileSystem.clear_instance_cache()
-        fs = s3fs.S3FileSystem()
-        fs.mkdir(BUCKET)
-        yield fs
-        fs.rm(BUCKET, recursive=True)  # moto's servers of one process share what they hold
+        yield "http://{}:{}".format(*server.get_host_and_port())
     finally:
-        s3fs.S3FileSystem.clear_instance_cache()
         server.stop()
+
+
+@pytest.fixture
+def account(monkeypatch, tmp_path):
+    """Credentials, and no others than these; what they are may be changed."""
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    yield monkeypatch
+    forget_stores()
+
+
+@pytest.fixture
+def store(server, account):
+    """A bucket with nothing in it."""
+    from s3fs import S3FileSystem  # noqa: PLC0415 - takes a second
+
+    account.setenv("AWS_ENDPOINT_URL_S3", server)
+    forget_stores()
+    fs = S3FileSystem()
+    fs.mkdir(BUCKET)
+    yield fs
+    fs.rm(BUCKET, recursive=True)
+
+
+def forget_stores():
+    """Have the next one look anew, at the environment and at what is there."""
+    from s3fs import S3FileSystem  # noqa: PLC0415
+
+    S3FileSystem.clear_instance_cache()
 
 
 def list_names(fs):
@@ -71,7 +97,7 @@ def test_a_shard_that_was_cut_off_does_not_count(run, store, monkeypatch, moment
             cut_commit(patch)
         with pytest.raises(DatasetError, match="the line is dead"):
             publish_run(run, PLACE, shard_size=3)
-    s3fs.S3FileSystem.clear_instance_cache()
+    forget_stores()
     with pytest.raises(DatasetError, match="only 3 of 7 dialogues are published"):
         list(open_dialogues(PLACE))
     told = {}
@@ -103,3 +129,32 @@ def cut_commit(patch):
         write_index(self, index)
 
     patch.setattr(ShardFolder, "write_index", break_off)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "said"),
+    [("no key", "Unable to locate credentials"), ("no server", "Could not connect to the endpoint URL")],
+)
+def test_a_store_that_refuses_is_one_line(run, account, capsys, trouble, said):
+    """The library's errors have no common class with those of files."""
+    account.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{find_port()}")
+    account.setenv("AWS_MAX_ATTEMPTS", "1")
+    if trouble == "no key":
+        account.delenv("AWS_ACCESS_KEY_ID")
+    refuse(account, capsys, run, said)
+
+
+def test_a_missing_package_is_named(run, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    monkeypatch.delitem(loaded, "s3", raising=False)
+    refuse(monkeypatch, capsys, run, "pip install 'toolflow-graph[s3]'")
+
+
+def refuse(monkeypatch, capsys, run, said):
+    monkeypatch.setattr("sys.argv", ["toolflow", "publish", str(run), PLACE])
+    with pytest.raises(SystemExit) as end:
+        main()
+    told = capsys.readouterr().err
+    assert end.value.code == 1
+    assert told.startswith(f"toolflow: {PLACE}: ")
+    assert said in " ".join(told.split())

@@ -10,6 +10,7 @@ import pytest
 
 from endpoint import Endpoint
 from players import Players
+from postgres import find_port
 from toolflow_graph.settings import parse_settings
 
 COMMAND = [sys.executable, "-c", "from toolflow_graph.cli import main; main()", "generate", "--quiet"]
@@ -87,6 +88,16 @@ def test_langsmith_is_sent_each_node(tmp_path, catalog):
     sent = collector.bodies("/runs")
     for node in (b"sampler", b"planner", b"user", b"assistant", b"validator"):
         assert node in sent
+
+
+def test_traces_that_cannot_be_delivered_are_told_without_the_key(tmp_path, catalog):
+    """LangSmith's client would name the first and last letters, which of a short key is all of it."""
+    there = {"LANGSMITH_TRACING": "true", "LANGSMITH_API_KEY": "planted"}
+    there |= {"LANGSMITH_ENDPOINT": f"http://127.0.0.1:{find_port()}"}
+    told = generate(tmp_path / "run", there, "-n", 1, "--catalog", catalog)
+    assert "Failed to" in told
+    assert "plant" not in told
+    assert "API Key" not in told
 
 
 @pytest.mark.slow

@@ -302,18 +302,13 @@ class RunSettings(DialogueSettings):
         return self
 
     @model_validator(mode="after")
-    def _cluster_has_no_files(self) -> Self:
+    def _cluster_has_no_tools(self) -> Self:
         if self.engine == "local":
             if self.ray_address is not None:
                 raise ValueError("an address of a Ray cluster is of no use without --engine ray")
             return self
         if self.executes:
             raise ValueError("tools are called for real on this machine only; leave out --engine ray, or --execute")
-        if self.checkpoints in ("keep", "journal") and self.checkpoint_url is None:
-            raise ValueError(
-                "workers of a Ray cluster have no common file for checkpoints; give them a database by "
-                "--checkpoint-url postgresql://…, or leave out --checkpoints"
-            )
         if (self.ray_address or "").startswith("ray://"):
             raise ValueError("a run has to be started on a machine of the cluster; give its address as HOST:PORT")
         return self
@@ -328,8 +323,6 @@ class RunSettings(DialogueSettings):
     @property
     def keeping(self) -> Literal["keep", "journal", "none"]:
         """How long checkpoints are kept, where the settings leave it open too."""
-        if self.engine == "ray" and self.checkpoint_url is None:
-            return "none"
         if self.checkpoints == "auto":
             return "keep" if self.dialogues <= _KEPT else "journal"
         return self.checkpoints

@@ -17,6 +17,7 @@ from toolflow_graph.models.access import Access
 from toolflow_graph.models.answers import read_reply
 from toolflow_graph.models.faults import Fault, read_body, read_exception
 from toolflow_graph.models.settings import ModelSettings
+from toolflow_graph.tracing import hide_keys
 from toolflow_graph.types import JSON
 
 __all__ = ["Wire", "WireModel"]
@@ -67,6 +68,7 @@ class Wire:
     """The connections of one event loop to one endpoint."""
 
     def __init__(self, settings: ModelSettings, access: Access) -> None:
+        hide_keys()
         self._settings = settings
         self._access = access
         self._models: dict[str, WireModel] = {}

@@ -160,8 +160,6 @@ def _change_engine(
     changes = {name: value for name, value in changes.items() if value is not None}
     if engine is not None or ray_address is not None:
         changes["ray_address"] = ray_address
-    if changes.get("engine", settings.engine) == "ray" and settings.checkpoint_url is None:
-        changes["checkpoints"] = "none"
     return parse_settings({**settings.model_dump(exclude_unset=True), "cast": settings.cast, **changes})
 
 

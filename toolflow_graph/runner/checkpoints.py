@@ -3,9 +3,10 @@
 import asyncio
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +21,14 @@ from langgraph.checkpoint.base import (
 )
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
+from toolflow_graph.runner.engine import Change, Row, Steps
 from toolflow_graph.runner.seals import SealedSerializer, seal
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
 
 __all__ = [
+    "STATEMENTS",
     "GroupSaver",
     "copy_thread",
     "drop_threads",
@@ -34,17 +37,23 @@ __all__ = [
     "open_checkpoints",
 ]
 
-_PUT = (
-    "INSERT OR REPLACE INTO checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, "
-    "checkpoint, metadata) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_TABLES = {
+    "checkpoints": "thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata",
+    "writes": "thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, value",
+}
+_PUT, _PUT_WRITES = (
+    f"INSERT OR {{}} INTO {table} ({columns}) VALUES ({', '.join('?' for _ in columns.split(', '))})"  # noqa: S608
+    for table, columns in _TABLES.items()
 )
-_PUT_WRITES = (
-    "INSERT OR {} INTO writes (thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, value) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
-_REPLACE_WRITES, _ADD_WRITES = _PUT_WRITES.format("REPLACE"), _PUT_WRITES.format("IGNORE")
+_FORGET = tuple(f"DELETE FROM {table} WHERE thread_id = ?" for table in _TABLES)  # noqa: S608
 
-_FORGET = tuple(f"DELETE FROM {table} WHERE thread_id = ?" for table in ("checkpoints", "writes"))  # noqa: S608
+STATEMENTS: Mapping[Change, Sequence[str]] = {
+    "checkpoint": [_PUT.format("REPLACE")],
+    "writes": [_PUT_WRITES.format("IGNORE")],
+    "special writes": [_PUT_WRITES.format("REPLACE")],
+    "forget": _FORGET,
+}
+"""What each change of rows is in SQL."""
 
 _Batch = Callable[[sqlite3.Connection], object]
 
@@ -57,7 +66,8 @@ class GroupSaver(AsyncSqliteSaver):
 
     The original goes to its thread four times for each checkpoint, which costs more CPU than all else in a scripted
     dialogue. Here one transaction runs at a time, in a thread of its own, and takes along everything that was put in
-    the meantime, in order. A put returns when it is committed. The tables are the original's.
+    the meantime, in order. A put returns when it is committed. When one could not be, all later ones fail too, so that
+    no thread has a gap. The tables are the original's.
 
     A thread that was not begun here is not looked for unless it was named to `admit` or `adopt` before, and none is
     known any more once it was told to `leave`: what is held in memory does not grow with the run.
@@ -72,6 +82,7 @@ class GroupSaver(AsyncSqliteSaver):
         self._waiting: list[_Batch] = []
         self._group: asyncio.Future[None] | None = None
         self._flusher: asyncio.Task[None] | None = None
+        self._failure: Exception | None = None
 
     def admit(self, thread: str) -> None:
         """Look for a thread in the file from now on."""
@@ -79,8 +90,18 @@ class GroupSaver(AsyncSqliteSaver):
 
     async def adopt(self, thread: str, source: Path) -> None:
         """Take a thread over from the file of another process, which has ended or will not write to it any more."""
-        await self._commit(lambda connection: _move(connection, thread, source))
+        await self._commit(lambda connection: _replace(connection, thread, _read_file(source, thread)))
         self._known.add(thread)
+
+    def take(self, change: Change, rows: Sequence[Row]) -> "asyncio.Future[None]":
+        """Save what the saver of another process has sent; what is returned is done when it is committed."""
+        return self._wait(partial(_apply, change, rows))
+
+    async def read(self, thread: str) -> Steps:
+        """Return a thread, with all that was given to save before."""
+        found: list[Steps] = []
+        await self._commit(lambda connection: found.append(_read(connection, thread)))
+        return found[0]
 
     def leave(self, thread: str) -> None:
         """Note that a thread will not be asked for any more; it stays in the file."""
@@ -90,12 +111,7 @@ class GroupSaver(AsyncSqliteSaver):
         """Delete threads, all in one transaction."""
         rows = [(thread,) for thread in threads]
         self._known.difference_update(thread for (thread,) in rows)
-
-        def delete(connection: sqlite3.Connection) -> None:
-            for statement in _FORGET:
-                connection.executemany(statement, rows)
-
-        await self._commit(delete)
+        await self._save("forget", rows)
 
     async def aget_tuple(self, config: "RunnableConfig") -> CheckpointTuple | None:
         """Return the last checkpoint of a thread, or the one that is named; a new thread costs no look-up."""
@@ -118,7 +134,7 @@ class GroupSaver(AsyncSqliteSaver):
         self._known.add(thread)
         place = (thread, namespace, checkpoint["id"], parent)
         row = (*place, *seal((*place, noted), kind, content), noted)
-        await self._commit(lambda connection: connection.execute(_PUT, row))
+        await self._save("checkpoint", [row])
         saved = {"thread_id": own["thread_id"], "checkpoint_ns": namespace, "checkpoint_id": checkpoint["id"]}
         return {"configurable": saved}
 
@@ -133,8 +149,7 @@ class GroupSaver(AsyncSqliteSaver):
             columns = (*place, WRITES_IDX_MAP.get(channel, number), channel)
             rows.append((*columns, *seal(columns, *self.serde.dumps_typed(value))))
         special = all(channel in WRITES_IDX_MAP for channel, _ in writes)
-        statement = _REPLACE_WRITES if special else _ADD_WRITES
-        await self._commit(lambda connection: connection.executemany(statement, rows))
+        await self._save("special writes" if special else "writes", rows)
 
     async def aclose(self) -> None:
         """Finish what is being written and close the writing connection."""
@@ -144,14 +159,21 @@ class GroupSaver(AsyncSqliteSaver):
             await self.loop.run_in_executor(self._thread, self._writer.close)
         self._thread.shutdown()
 
+    async def _save(self, change: Change, rows: Sequence[Row]) -> None:
+        await self._commit(partial(_apply, change, rows))
+
     async def _commit(self, batch: _Batch) -> None:
+        await asyncio.shield(self._wait(batch))
+
+    def _wait(self, batch: _Batch) -> "asyncio.Future[None]":
+        """Have a batch written in its turn; returns what its whole group waits for."""
         self._waiting.append(batch)
         if self._group is None:
             self._group = self.loop.create_future()
         group = self._group
         if self._flusher is None or self._flusher.done():
             self._flusher = self.loop.create_task(self._flush())
-        await asyncio.shield(group)
+        return group
 
     async def _flush(self) -> None:
         while self._group is not None:
@@ -160,12 +182,15 @@ class GroupSaver(AsyncSqliteSaver):
             try:
                 await self.loop.run_in_executor(self._thread, self._write, batches)
             except Exception as exc:  # noqa: BLE001 - raised in every put of the group
+                self._failure = exc
                 group.set_exception(exc)
                 group.exception()  # a put that was cancelled does not ask
             else:
                 group.set_result(None)
 
     def _write(self, batches: list[_Batch]) -> None:
+        if self._failure is not None:
+            raise self._failure
         if self._writer is None:
             self._writer = _connect(self._path)
         with self._writer:
@@ -182,20 +207,33 @@ def _connect(path: Path) -> sqlite3.Connection:
 def copy_thread(source: Path, target: Path, thread: str) -> None:
     """Copy a thread from one file into another, whose tables are made; the source is only read."""
     with closing(_connect(target)) as connection, connection:
-        _move(connection, thread, source)
+        _replace(connection, thread, _read_file(source, thread))
 
 
-def _move(target: sqlite3.Connection, thread: str, source: Path) -> None:
-    """Copy a thread into a file that may hold an older state of it; where it comes from it stays, as the older one."""
-    rows: dict[str, list[tuple[Any, ...]]] = {}
-    with closing(_connect(source)) as connection:
-        for table in ("checkpoints", "writes"):
-            rows[table] = connection.execute(f"SELECT * FROM {table} WHERE thread_id = ?", (thread,)).fetchall()  # noqa: S608
-    for table, found in rows.items():
-        target.execute(f"DELETE FROM {table} WHERE thread_id = ?", (thread,))  # noqa: S608
-        if found:
-            marks = ", ".join("?" * len(found[0]))
-            target.executemany(f"INSERT INTO {table} VALUES ({marks})", found)  # noqa: S608
+def _apply(change: Change, rows: Sequence[Row], connection: sqlite3.Connection) -> None:
+    for statement in STATEMENTS[change]:
+        connection.executemany(statement, rows)
+
+
+def _read_file(path: Path, thread: str) -> Steps:
+    with closing(_connect(path)) as connection:
+        return _read(connection, thread)
+
+
+def _read(connection: sqlite3.Connection, thread: str) -> Steps:
+    return Steps(
+        *(
+            connection.execute(f"SELECT {columns} FROM {table} WHERE thread_id = ?", (thread,)).fetchall()  # noqa: S608
+            for table, columns in _TABLES.items()
+        )
+    )
+
+
+def _replace(connection: sqlite3.Connection, thread: str, steps: Steps) -> None:
+    """Write a thread into a file that may hold an older state of it; where it comes from it stays, as the older one."""
+    _apply("forget", [(thread,)], connection)
+    _apply("checkpoint", steps.checkpoints, connection)
+    _apply("writes", steps.writes, connection)
 
 
 def list_threads(path: Path) -> Iterator[str]:

@@ -4,16 +4,33 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 from toolflow_graph.dataset import encode_record, is_accepted
 from toolflow_graph.runner.database import Database
 from toolflow_graph.types import DialogueRecord, Pattern
 
-__all__ = ["Drained", "Engine", "Finished", "Place"]
+__all__ = ["Change", "Drained", "Engine", "Finished", "Place", "Row", "Source", "Steps"]
 
 Place = Path | Database
 """Where checkpoints are: in a file of the process that made them, or in a database that all share."""
+
+Row = tuple[Any, ...]
+
+Change = Literal["checkpoint", "writes", "special writes", "forget"]
+"""What is done with rows of checkpoints."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The rows of a dialogue's checkpoints themselves, for who plays it on and cannot reach where they are."""
+
+    checkpoints: list[Row]
+    writes: list[Row]
+
+
+Source = Place | Steps
+"""Where a dialogue that was begun before goes on from."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +74,8 @@ class Engine(Protocol):
         """Let go of everything."""
         ...
 
-    async def play(self, index: int, patterns: Sequence[Pattern], source: Place | None = None) -> Finished:
-        """Play one dialogue; `source` says where its checkpoints are, if it was begun before.
+    async def play(self, index: int, patterns: Sequence[Pattern], source: Source | None = None) -> Finished:
+        """Play one dialogue; `source` has its checkpoints, if it was begun before.
 
         What breaks inside the dialogue is a finding in its record. What is the fault of the place is raised, and ends
         the run; `Drained` when `stop` came first.

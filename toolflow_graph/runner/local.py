@@ -17,9 +17,11 @@ from toolflow_graph.live.executions import Executions, note_executions_in, open_
 from toolflow_graph.models.ledger import Account, charge_to
 from toolflow_graph.runner.checkpoints import GroupSaver, open_checkpoints
 from toolflow_graph.runner.database import Database
-from toolflow_graph.runner.engine import Drained, Finished, Place
+from toolflow_graph.runner.engine import Drained, Finished, Place, Source, Steps
 from toolflow_graph.runner.play import Player, UnreadableState
+from toolflow_graph.runner.relayed_checkpoints import Relay, RelayedSaver, open_relayed_checkpoints
 from toolflow_graph.settings import RunSettings
+from toolflow_graph.tracing import hide_keys
 from toolflow_graph.types import Pattern
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 
 class LocalEngine:
-    """Plays in this process; checkpoints go to `place`, requests to models are charged to `account`.
+    """Plays in this process; checkpoints go to `place` or through a relay, what models take is charged to `account`.
 
     What is called for real is noted in `note`.
     """
@@ -41,7 +43,7 @@ class LocalEngine:
         settings: RunSettings,
         stage: Stage,
         *,
-        place: Place | None = None,
+        place: Place | Relay | None = None,
         note: Path | None = None,
         account: Account | None = None,
     ) -> None:
@@ -63,6 +65,7 @@ class LocalEngine:
         return self._settings.lanes
 
     async def __aenter__(self) -> Self:
+        hide_keys()
         async with AsyncExitStack() as stack:
             if self._stage.live is not None:
                 await stack.enter_async_context(self._stage.live)
@@ -80,7 +83,7 @@ class LocalEngine:
     ) -> None:
         await self._open.__aexit__(kind, exc, trace)
 
-    async def play(self, index: int, patterns: Sequence[Pattern], source: Place | None = None) -> Finished:
+    async def play(self, index: int, patterns: Sequence[Pattern], source: Source | None = None) -> Finished:
         """Play one dialogue, on from its last checkpoint where it has one."""
         assert self._player is not None  # noqa: S101 - whoever plays has entered
         charge_to(self._account)
@@ -94,10 +97,7 @@ class LocalEngine:
             if self._stopped:
                 raise Drained
             if self._saver is not None and source is not None:
-                if isinstance(self._saver, GroupSaver) and isinstance(source, Path) and source != self._place:
-                    await self._saver.adopt(thread, source)
-                else:
-                    self._saver.admit(thread)
+                await self._take_up(self._saver, thread, source)
             try:
                 record = await self._player.play(index, patterns, control, thread=thread, resumed=source is not None)
             except UnreadableState as exc:
@@ -111,6 +111,16 @@ class LocalEngine:
             self._controls.discard(control)
             if self._saver is not None:
                 self._saver.leave(thread)
+
+    async def _take_up(self, saver: "GroupSaver | SharedSaver", thread: str, source: Source) -> None:
+        """See to it that the saver finds what was saved of a dialogue."""
+        if isinstance(source, Steps):
+            assert isinstance(saver, RelayedSaver)  # noqa: S101 - only who can reach no place is sent steps
+            await saver.receive(thread, source)
+        elif isinstance(saver, GroupSaver) and isinstance(source, Path) and source != self._place:
+            await saver.adopt(thread, source)
+        else:
+            saver.admit(thread)
 
     def stop(self) -> None:
         """Let every dialogue in flight finish its step and save it."""
@@ -128,9 +138,11 @@ class LocalEngine:
         return self._place.name_thread(dialogue) if isinstance(self._place, Database) else dialogue
 
 
-def _open_saver(place: Place) -> "AbstractAsyncContextManager[GroupSaver | SharedSaver]":
+def _open_saver(place: Place | Relay) -> "AbstractAsyncContextManager[GroupSaver | SharedSaver]":
     if isinstance(place, Path):
         return open_checkpoints(place)
+    if isinstance(place, Relay):
+        return open_relayed_checkpoints(place)
     from toolflow_graph.runner.shared_checkpoints import open_shared_checkpoints  # noqa: PLC0415 - an extra
 
     return open_shared_checkpoints(place)

@@ -25,7 +25,8 @@ class Progress(Record):
 
     `rate` is in finished dialogues a second over the last minute; `seconds_left` follows from it and from the share
     that is accepted. Both are None until there is something to judge by. `tokens` and `cost` are those of all sessions,
-    None where no model plays or, of the cost, where a price is not known. `processes` are those that play.
+    None where no model plays or, of the cost, where a price is not known. `processes` are those that play,
+    none when the run has ended.
     """
 
     status: Status
@@ -82,7 +83,7 @@ class Pace:
             seconds_left=None if left is None or status == "interrupted" else round(left, 1),
             tokens=None if spent is None else spent.tokens,
             cost=None if spent is None or spent.unpriced else round(spent.cost, 6),
-            processes=processes or (os.getpid(),),
+            processes=() if status in {"interrupted", "complete"} else processes or (os.getpid(),),
         )
 
 

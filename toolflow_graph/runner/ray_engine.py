@@ -5,25 +5,31 @@ worker like those beside the run (`worker.py`); messages are arguments and resul
 to process and are not kept by the cluster. What is secret is in no message: an actor finds keys of models and the
 password of the database in the environment of its machine, under the names that the settings give.
 
+Checkpoints are in a database that all reach, or an actor sends what it has to save along with its other messages, and
+the run keeps it in a file of its own: then a dialogue that goes on elsewhere is sent there with its steps.
+
 Ray's own restarts are not used. The engine replaces an actor that died, because it has to know what was in flight: that
-is played by another one, from its checkpoints where they are in a database, else from the start.
+is played on by another one.
 """
 
 import asyncio
 import logging
 import os
 import socket
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from toolflow_graph.dataset import dialogue_id
 from toolflow_graph.dialogue.stage import Stage
 from toolflow_graph.errors import RunError
 from toolflow_graph.models.ledger import Account
+from toolflow_graph.runner.checkpoints import GroupSaver, open_checkpoints
 from toolflow_graph.runner.database import Database
-from toolflow_graph.runner.engine import Finished, Place
+from toolflow_graph.runner.engine import Finished, Source, Steps
+from toolflow_graph.runner.folder import name_checkpoints
 from toolflow_graph.runner.frames import make_portable
 from toolflow_graph.runner.worker import LineToRun, serve
 from toolflow_graph.runner.workers import Line, Worker, WorkerEngine
@@ -130,27 +136,77 @@ class RayEngine(WorkerEngine):
         where: Path | None,
     ) -> None:
         super().__init__(settings, stage, account, places=lambda _: (database, None), where=where)
-        self._ours = False
+        self._file = where / name_checkpoints() if where and not database and settings.keeping != "none" else None
+        self._relays = self._file is not None
+        self._saver: GroupSaver | None = None
+        self._open = AsyncExitStack()
+        self._unsaved: BaseException | None = None
         self._actor = ray.remote(num_cpus=1, max_restarts=0)(_Actor)
 
     async def __aenter__(self) -> Self:
-        if not ray.is_initialized():
-            await asyncio.to_thread(_connect, self._settings.ray_address)  # in the main thread Ray would take SIGTERM
-            self._ours = True
-        return await super().__aenter__()
+        async with AsyncExitStack() as stack:
+            if not ray.is_initialized():
+                # in the main thread Ray would take SIGTERM
+                await asyncio.to_thread(_connect, self._settings.ray_address)
+                stack.push_async_callback(asyncio.to_thread, ray.shutdown)
+            if self._file is not None:
+                self._saver = await stack.enter_async_context(open_checkpoints(self._file))
+            await super().__aenter__()
+            self._open = stack.pop_all()
+        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
+        async with self._open:
             await super().__aexit__(kind, exc, trace)
-        finally:
-            if self._ours:
-                await asyncio.to_thread(ray.shutdown)
+        if exc is None and self._unsaved is not None:
+            raise self._unsaved
 
-    async def play(self, index: int, patterns: Sequence[Pattern], source: Place | None = None) -> Finished:
-        """Have a dialogue played by the actor that has the least to do; a file of this machine is no source for it."""
-        return await super().play(index, patterns, source if isinstance(source, Database) else None)
+    async def play(self, index: int, patterns: Sequence[Pattern], source: Source | None = None) -> Finished:
+        """Have a dialogue played by the actor that has the least to do, which is sent what lies on this machine."""
+        if isinstance(source, Path):
+            source = await self._read_steps(index, source)
+        return await super().play(index, patterns, source)
+
+    async def forget(self, indices: Iterable[int]) -> None:
+        """Delete the checkpoints of these dialogues, here or where they are."""
+        if self._saver is None:
+            await super().forget(indices)
+        else:
+            await self._saver.forget(map(self._name_thread, indices))
+
+    def _account_for(self, worker: Worker, message: _Message) -> None:
+        match message:
+            case ("save", change, rows):
+                assert self._saver is not None  # noqa: S101 - nobody was told to send steps otherwise
+                self._saver.take(change, rows).add_done_callback(self._note_saved)
+            case _:
+                super()._account_for(worker, message)
+
+    def _note_saved(self, saved: "asyncio.Future[None]") -> None:
+        if (exc := saved.exception()) is not None and self._unsaved is None:
+            self._unsaved = exc
+            self._fail(exc)
+
+    async def _find_source(self, worker: Worker, index: int) -> Source | None:
+        if self._saver is None:
+            return await super()._find_source(worker, index)
+        return await self._read_steps(index, self._file)
+
+    async def _read_steps(self, index: int, source: Path | None) -> Steps | None:
+        """Return the steps of a dialogue, which are in the run's file from now on; None where there are none."""
+        if self._saver is None:
+            return None
+        thread = self._name_thread(index)
+        if source is not None and source != self._file:
+            await self._saver.adopt(thread, source)
+        self._saver.leave(thread)
+        steps = await self._saver.read(thread)
+        return steps if steps.checkpoints else None
+
+    def _name_thread(self, index: int) -> str:
+        return dialogue_id(self._settings.seed, index)
 
     async def _open_line(self, worker: Worker) -> Line:
         call = _Call(self._actor.remote())

@@ -29,6 +29,7 @@ from toolflow_graph.runner.folder import blame_disk, find_checkpoints
 from toolflow_graph.runner.manifest import read_manifest
 from toolflow_graph.runner.play import Machine, Player
 from toolflow_graph.settings import RunSettings, parse_settings
+from toolflow_graph.tracing import hide_keys
 from toolflow_graph.types import DialogueRecord
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class Replay:
     @classmethod
     async def read(cls, settings: RunSettings, stage: Stage, saver: GroupSaver, thread: str) -> Self:
         """Read all steps of a thread, in order."""
+        hide_keys()
         saver.admit(thread)
         machine = build_graph().compile(checkpointer=saver)
         config: RunnableConfig = {"configurable": {"thread_id": thread}}

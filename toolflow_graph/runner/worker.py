@@ -1,7 +1,8 @@
 """A worker: a process that plays dialogues for a run, told through its standard input, answering on its output.
 
-It has an engine and a file of checkpoints of its own. The run's files, its budget and its account of spending are with
-the process that started it: every request to a model is allowed there first, and entered there before the next one.
+It has an engine of its own, and a file of checkpoints where it can reach the run's folder. The run's files, its budget
+and its account of spending are with the process that started it: every request to a model is allowed there first, and
+entered there before the next one.
 """
 
 import asyncio
@@ -22,11 +23,12 @@ from toolflow_graph.models.ledger import Account, Ledger
 from toolflow_graph.models.prices import load_prices
 from toolflow_graph.models.probe import Capabilities
 from toolflow_graph.models.settings import ModelSettings
-from toolflow_graph.runner.engine import Drained, Place
+from toolflow_graph.runner.engine import Drained, Place, Source
 from toolflow_graph.runner.frames import make_frame, make_portable, read_frame
 from toolflow_graph.runner.local import LocalEngine
 from toolflow_graph.runner.manifest import fingerprint_catalog
 from toolflow_graph.runner.play import is_starved
+from toolflow_graph.runner.relayed_checkpoints import Relay
 from toolflow_graph.settings import RunSettings
 from toolflow_graph.types import Pattern
 
@@ -43,10 +45,14 @@ _OUT_OF_MEMORY = 137
 
 @dataclass(frozen=True)
 class Assignment:
-    """What a worker is started with: settings with its share of the pace, and what must be the same as in the run."""
+    """What a worker is started with: settings with its share of the pace, and what must be the same as in the run.
+
+    Checkpoints go to `place`, or where that is None through the run (`relayed`), or are not made.
+    """
 
     settings: RunSettings
     place: Place | None
+    relayed: bool
     note: Path | None
     catalog_sha256: str
     prompts_sha256: str
@@ -126,7 +132,8 @@ async def serve(line: LineToRun, hear: _Hear) -> None:
     stage = await asyncio.to_thread(_load, given)
     account = None if stage.client is None else _RemoteAccount(given.settings.models, line)
     playing: set[asyncio.Task[None]] = set()
-    async with LocalEngine(given.settings, stage, place=given.place, note=given.note, account=account) as engine:
+    place = Relay(partial(line.tell, "save")) if given.relayed else given.place
+    async with LocalEngine(given.settings, stage, place=place, note=given.note, account=account) as engine:
         line.tell("ready")
         while (message := await hear()) is not None:
             match message:
@@ -147,7 +154,7 @@ async def serve(line: LineToRun, hear: _Hear) -> None:
 
 
 async def _play(
-    line: LineToRun, engine: LocalEngine, index: int, patterns: Sequence[Pattern], source: Place | None
+    line: LineToRun, engine: LocalEngine, index: int, patterns: Sequence[Pattern], source: Source | None
 ) -> None:
     try:
         finished = await engine.play(index, patterns, source)

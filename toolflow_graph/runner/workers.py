@@ -13,7 +13,7 @@ from toolflow_graph.dataset import record_of
 from toolflow_graph.dialogue.stage import Stage
 from toolflow_graph.errors import RunError
 from toolflow_graph.models.ledger import Account
-from toolflow_graph.runner.engine import Drained, Finished, Place
+from toolflow_graph.runner.engine import Drained, Finished, Place, Source
 from toolflow_graph.runner.manifest import fingerprint_catalog
 from toolflow_graph.runner.worker import Assignment
 from toolflow_graph.settings import RunSettings
@@ -57,7 +57,7 @@ class _Order:
 
     index: int
     patterns: tuple[Pattern, ...]
-    source: Place | None
+    source: Source | None
     done: "asyncio.Future[Finished]"
     deaths: int = 0
 
@@ -143,6 +143,8 @@ class WorkerEngine:
         self._failure: BaseException | None = None
         self._stopped = self._ending = False
         self._fruitless = 0
+        self._relays = False
+        """Whether workers send their checkpoints here."""
 
     @property
     def lanes(self) -> int:
@@ -170,7 +172,7 @@ class WorkerEngine:
         if self._tasks:
             await asyncio.wait(self._tasks)
 
-    async def play(self, index: int, patterns: Sequence[Pattern], source: Place | None = None) -> Finished:
+    async def play(self, index: int, patterns: Sequence[Pattern], source: Source | None = None) -> Finished:
         """Have a dialogue played by the worker that has the least to do."""
         if self._failure is not None:
             raise self._failure
@@ -210,20 +212,14 @@ class WorkerEngine:
         """Keep a worker alive for as long as that makes sense."""
         while not self._ending and not self._stopped and self._failure is None:
             try:
-                worker.line = await self._open_line(worker)
+                end = await self._attend(worker)
                 if self._ending:
-                    worker.kill()
-                await self._listen(worker, worker.line)
-                end = await worker.line.find_end()
+                    return
+                await self._bury(worker, end)
             except BaseException as exc:  # noqa: BLE001 - the disk under the spending, a worker that cannot start
                 self._fail(exc)
                 worker.kill()
                 return
-            finally:
-                worker.ready = False
-            if self._ending:
-                return
-            self._bury(worker, end)
             if self._fruitless >= _DEATHS * self._settings.workers:
                 self._fail(RunError(self._mourn(end)))
                 return
@@ -232,6 +228,17 @@ class WorkerEngine:
                 return
         for order in [*worker.orders.values()]:
             _settle(order, Drained())
+
+    async def _attend(self, worker: Worker) -> str:
+        """Start a worker and hear it until it is gone; returns how it ended."""
+        try:
+            worker.line = await self._open_line(worker)
+            if self._ending:
+                worker.kill()
+            await self._listen(worker, worker.line)
+            return await worker.line.find_end()
+        finally:
+            worker.ready = False
 
     async def _open_line(self, worker: Worker) -> Line:
         """Start a worker and give it its assignment; it says itself when it is ready."""
@@ -242,6 +249,7 @@ class WorkerEngine:
         return Assignment(
             settings=worker.settings,
             place=worker.place,
+            relayed=self._relays,
             note=worker.note,
             catalog_sha256=self._catalog_sha256,
             prompts_sha256=self._stage.prompts.fingerprint(),
@@ -278,7 +286,7 @@ class WorkerEngine:
         self._assign()
 
     def _account_for(self, worker: Worker, message: tuple[Any, ...]) -> None:
-        """Keep the budget and the account of the run for a worker."""
+        """Keep what the run keeps for a worker: budget and account."""
         assert self._account is not None  # noqa: S101 - only models cost
         match message:
             case ("reserve", number, model, prompt, completion):
@@ -314,7 +322,11 @@ class WorkerEngine:
         free = [w for w in self._workers if w.ready and not w.alone and len(w.orders) < (lanes or w.lanes)]
         return min(free, key=lambda worker: len(worker.orders), default=None)
 
-    def _bury(self, worker: Worker, end: str) -> None:
+    async def _find_source(self, worker: Worker, index: int) -> Source | None:  # noqa: ARG002 - a subclass asks
+        """Return where a dialogue that a worker had in hand goes on from."""
+        return worker.place
+
+    async def _bury(self, worker: Worker, end: str) -> None:
         """Pass on what a worker that has died had in hand."""
         self._fruitless += 1
         worker.deaths += not worker.alone
@@ -322,10 +334,11 @@ class WorkerEngine:
         for held in worker.reserved.values():
             held.close()
         worker.reserved.clear()
-        orders, worker.orders = worker.orders, {}
-        for order in orders.values():
+        for index in [*worker.orders]:
+            source = await self._find_source(worker, index)
+            order = worker.orders.pop(index)
             order.deaths += 1
-            order.source = worker.place
+            order.source = source
             if self._stopped:
                 _settle(order, Drained())
             elif order.deaths >= _GUILTY:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import fsspec
 from pydantic import ValidationError
 
-from toolflow_graph.errors import DatasetError
+from toolflow_graph.errors import DatasetError, ToolflowError
 from toolflow_graph.shards.parquet import decode_lines, require_parquet
 from toolflow_graph.types import Record
 
@@ -26,6 +26,8 @@ __all__ = ["INDEX", "Encoding", "Shard", "ShardFolder", "ShardIndex", "is_shards
 INDEX = "index.json"
 
 Encoding = Literal["jsonl", "parquet"]
+
+_S3 = ("s3://", "s3a://")
 
 
 class Shard(Record):
@@ -163,11 +165,14 @@ def _blame(place: str) -> Iterator[None]:
     """Turn what a store refuses into one `DatasetError`."""
     try:
         yield
-    except DatasetError:
+    except ToolflowError:
         raise
     except ImportError as exc:
-        raise DatasetError(f"{place}: {exc}") from exc
+        remedy = "; get it with: pip install 'toolflow-graph[s3]'" if place.startswith(_S3) else ""
+        raise DatasetError(f"{place}: {exc}{remedy}") from exc
     except FileNotFoundError as exc:
         raise DatasetError(f"{place}: not found") from exc
-    except (OSError, ValueError) as exc:
-        raise DatasetError(f"{place}: {exc}") from exc
+    except Exception as exc:
+        if not isinstance(exc, OSError | ValueError) and (not is_url(place) or type(exc).__module__ == "builtins"):
+            raise
+        raise DatasetError(f"{place}: {exc}") from exc  # a store's library has errors of its own, of no common class
