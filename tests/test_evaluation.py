@@ -90,7 +90,7 @@ CHAT = store(user("Hello there, how are you today?"), says("Fine, and you?"), li
 
 
 @pytest.fixture(scope="module")
-def ours():
+def ours(bundled_graph):  # noqa: ARG001
     """A real run of the scripted cast, as records."""
     records = list(generate(dialogues=24, seed=5))
     return [StoredDialogue(None, at, r.id, r.messages, r.tools, r) for at, r in enumerate(records, 1)]
