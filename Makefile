@@ -25,8 +25,9 @@ AUDIT := $(VENV)/audit
 DEMO := runs/demo
 WORKERS ?= auto
 PORT ?= 2024
-# A file's tests stay with one worker, which makes its fixtures once; the order is that of tests/conftest.py.
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+# A file's tests stay with one worker, which makes its fixtures once; the order is that of tests/conftest.py. Bytecode is
+# kept even where the environment forbids it: some hundred processes would compile all that they import.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target words; do \

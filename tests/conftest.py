@@ -3,9 +3,11 @@
 import fcntl
 import ipaddress
 import os
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 from collections import Counter
 
 import pytest
@@ -17,7 +19,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch's threads and the workers
 def pytest_configure(config):
     """Name one cache of embeddings before workers start, who inherit it as the next run does; let Ctrl-C interrupt."""
     if "TOOLFLOW_CACHE_DIR" not in os.environ:
-        os.environ["TOOLFLOW_CACHE_DIR"] = str(config.cache.mkdir("toolflow"))
+        if config.pluginmanager.has_plugin("cacheprovider"):
+            folder = config.cache.mkdir("toolflow")
+        else:
+            folder = tempfile.mkdtemp(prefix="toolflow-")
+            config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+        os.environ["TOOLFLOW_CACHE_DIR"] = str(folder)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # so in a shell's background, and what is started inherits it
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

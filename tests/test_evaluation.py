@@ -5,8 +5,7 @@ import json
 
 import numpy as np
 import pytest
-import scipy.linalg
-from sklearn.metrics.pairwise import cosine_similarity
+import scipy
 
 from endpoint import Endpoint
 from toolflow_graph.dataset import StoredDialogue
@@ -91,7 +90,7 @@ CHAT = store(user("Hello there, how are you today?"), says("Fine, and you?"), li
 
 
 @pytest.fixture(scope="module")
-def ours():
+def ours(bundled_graph):  # noqa: ARG001
     """A real run of the scripted cast, as records."""
     records = list(generate(dialogues=24, seed=5))
     return [StoredDialogue(None, at, r.id, r.messages, r.tools, r) for at, r in enumerate(records, 1)]
@@ -162,6 +161,8 @@ def test_an_echoed_value_makes_no_chain():
 
 
 def test_similarity_is_the_mean_cosine_of_the_papers_pairs():
+    from sklearn.metrics.pairwise import cosine_similarity  # noqa: PLC0415
+
     encoder = LetterEncoder()
     pairs = [pair for _, pair in list_pairs(digest_dialogue(FLIGHT)[0])]
     assert pairs[0] == ("Find a flight to Oslo on 3 May. There is SK-4471 for 120.", "Book it for Ann Bell.")
@@ -175,6 +176,8 @@ def test_similarity_is_the_mean_cosine_of_the_papers_pairs():
 
 
 def test_vendi_score_is_that_of_its_definition(ours):
+    from sklearn.metrics.pairwise import cosine_similarity  # noqa: PLC0415
+
     encoder = LetterEncoder()
     found = evaluate_dialogues("ours", ours, encoder=encoder, settings=EvaluationSettings(sample=0))
     rows = []

@@ -3,10 +3,9 @@
 import math
 from collections import Counter
 
-import nltk
 import numpy as np
 import pytest
-import scipy.stats
+import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -34,12 +33,16 @@ SET = st.lists(st.lists(TURN, max_size=4), min_size=1, max_size=12)
 
 def list_grams(dialogues, length):
     """N-grams of each dialogue by NLTK, turn by turn."""
+    import nltk  # noqa: PLC0415
+
     return [[g for turn in d for g in nltk.ngrams(turn.lower().split(), length)] for d in dialogues]
 
 
 @settings(deadline=None)
 @given(SET)
 def test_entropy_is_that_of_scipy_and_nltk(dialogues):
+    import nltk  # noqa: PLC0415
+
     counts = nltk.FreqDist(word for turns in dialogues for turn in turns for word in turn.lower().split())
     found = measure_entropy(Corpus.read(dialogues))
     if counts:

@@ -26,6 +26,7 @@ from toolflow_graph.dialogue import stage
 from toolflow_graph.errors import RunError, SettingsError
 from toolflow_graph.live.calling import LiveTools
 from toolflow_graph.live.functions import find_function
+from toolflow_graph.resources import find_resource
 from toolflow_graph.runner import generate
 from toolflow_graph.settings import parse_settings
 from toolflow_graph.types import DialoguePlan, PlannedRequest, Scenario
@@ -401,13 +402,16 @@ def test_interrupted_run_leaves_no_server(hostile, tmp_path):
 
 # Settings and the command line
 
+WEATHER = str(find_resource("tool_catalog") / "weather.json")
+"""Tools with nothing that could be called, and few, because they are encoded."""
+
 
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
         ({"cast": "scripted", "execute": "all"}, "tools cannot be executed for the cast 'scripted'"),
         ({"execute": "all", "method": "direct"}, "tools cannot be executed for method 'direct'"),
-        ({"execute": "read_only", "catalog": None}, "there is no tool to execute: MCP servers"),
+        ({"execute": "read_only", "catalog": WEATHER}, "there is no tool to execute: MCP servers"),
         ({"execute_tools": ["sing"]}, "'sing' is no tool of the catalog"),
         ({"execute": "sometimes"}, "'execute'"),
         ({"execute": "all", "execute_timeout_s": 0}, "'execute_timeout_s'"),

@@ -3,8 +3,6 @@
 import json
 
 import pytest
-import torch
-import trl
 
 from runs import copy_catalog, run_all
 from slips import run_slips, settle_slips
@@ -143,6 +141,8 @@ def test_preferences_of_a_run_move_the_model_towards_what_was_taken(base, tmp_pa
 
 def find_margins(name, pairs):
     """Return by how much the taken answer is likelier than the refused one, in nats, for each pair."""
+    import torch  # noqa: PLC0415
+
     loaded = load_base(name)
     margins = []
     for row in pairs:
@@ -207,6 +207,8 @@ def test_what_a_model_reads_of_tools_has_example_values_only_on_request(run, bas
 
 
 def test_the_loss_is_trls_own(run, base, tmp_path, monkeypatch):
+    import trl  # noqa: PLC0415
+
     losses = {}
     for name in ("ours", "theirs"):
         if name == "theirs":

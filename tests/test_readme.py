@@ -39,7 +39,7 @@ def draw(messages):
 
 
 @pytest.fixture(scope="module")
-def shown():
+def shown(bundled_graph):  # noqa: ARG001
     dialogues = {dialogue.index: dialogue for dialogue in generate(dialogues=20, seed=7)}
     return draw(dialogues[SHOWN].messages)
 

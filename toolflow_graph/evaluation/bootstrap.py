@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy.stats import beta
-from scipy.stats import t as student
+from scipy.special import betaincinv, stdtrit
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -108,7 +107,7 @@ def _estimate(ratio: Ratio, above: "NDArray[np.float64]", below: "NDArray[np.flo
     error = float(drawn.std(ddof=1))
     bounded = bool((ratio.numerators <= ratio.denominators).all() and (ratio.numerators >= 0).all())
     if error <= 1e-12 and bounded and value in (0.0, 1.0):
-        edge = float(beta.ppf(1 - tail, 1, counted))
+        edge = float(betaincinv(1, counted, 1 - tail))
         low, high = (0.0, edge) if value == 0 else (1 - edge, 1.0)
         return Estimate(value, low, high, edge / 2, drawn, "exact")
     low, high = (float(bound) for bound in np.quantile(drawn, [tail, 1 - tail]))
@@ -133,7 +132,7 @@ def estimate_by_jackknife(
     if groups < FEWEST:
         return Estimate(value)
     error = float(np.sqrt((groups - 1) / groups * ((rest - rest.mean()) ** 2).sum()))
-    reach = float(student.ppf(0.5 + CONFIDENCE / 2, groups - 1)) * error
+    reach = float(stdtrit(groups - 1, 0.5 + CONFIDENCE / 2)) * error
     return Estimate(value, max(least, value - reach), min(most, value + reach), error, method="jackknife")
 
 

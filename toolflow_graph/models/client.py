@@ -5,7 +5,7 @@ import json
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
 from pydantic import BaseModel
@@ -20,8 +20,10 @@ from toolflow_graph.models.probe import GREETING, Capabilities, probe
 from toolflow_graph.models.settings import ModelSettings
 from toolflow_graph.models.structured import Shape, StructuredMode, UnfitError, append_failure
 from toolflow_graph.models.traffic import Clock, GaveUp, Traffic
-from toolflow_graph.models.wire import Wire
 from toolflow_graph.types import JSON
+
+if TYPE_CHECKING:
+    from toolflow_graph.models.wire import Wire
 
 __all__ = ["ChatClient", "Check"]
 
@@ -38,7 +40,7 @@ One that takes long is awaited.
 class _Line:
     """What belongs to one event loop; probes run once, whoever asks for them."""
 
-    wire: Wire
+    wire: "Wire"
     traffic: Traffic
     probes: dict[str, "asyncio.Task[Capabilities]"] = field(default_factory=dict)
 
@@ -188,6 +190,8 @@ class ChatClient:
     def _find_line(self) -> _Line:
         loop = asyncio.get_running_loop()
         if loop not in self._lines:
+            from toolflow_graph.models.wire import Wire  # noqa: PLC0415 - the OpenAI client takes a second
+
             traffic = Traffic(
                 max_in_flight=self.settings.max_in_flight,
                 patience_s=self.settings.patience_s,

@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
-import openai
-
 from toolflow_graph.errors import ContextLengthError, ModelError, ModelOutputError, RequestError, ToolflowError
 from toolflow_graph.models.access import Access
 
@@ -75,6 +73,8 @@ class Fault(Exception):  # noqa: N818 - never leaves this package: becomes anoth
 
 def read_exception(exc: Exception, access: Access) -> Fault | None:
     """Return the fault that an exception of the client stands for; None when it is a bug of ours."""
+    import openai  # noqa: PLC0415 - takes a second, and is there when one of its exceptions is
+
     if isinstance(exc, openai.APIStatusError):
         return _read_status(exc.status_code, exc.body, exc.message, access, exc.response.headers)
     if isinstance(exc, (openai.APITimeoutError, TimeoutError)):

@@ -202,7 +202,6 @@ def _parse_arguments(raw: Any) -> tuple[JSON | None, str]:
     return (parsed, "") if isinstance(parsed, dict) else (None, "the arguments are no JSON object")
 
 
-@lru_cache(maxsize=1024)
 def _parse_result(text: str) -> Any:
     try:
         return json.loads(text)

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 
 from toolflow_graph.types import JSON, PATTERNS, Finding
 from toolflow_graph.validation.dialogue import CheckedDialogue
@@ -110,7 +109,7 @@ def check_leaks(dialogue: CheckedDialogue) -> Iterator[Finding]:
     """Yield placeholders, JSON, words of the plan, and names of tools, parameters or enum values in what is said."""
     names: set[str] = set(PATTERNS)
     for tool in dialogue.tools.values():
-        names |= _code_names(_Hashable(tool))
+        names |= _code_names(tool)
     arguments = " ".join(json.dumps(call.arguments) for call in dialogue.calls)
     for index in dialogue.indices(*_SPEAKERS):
         text = dialogue.texts[index]
@@ -134,24 +133,9 @@ def check_leaks(dialogue: CheckedDialogue) -> Iterator[Finding]:
                 yield Finding(check="leaks", message=told, message_index=index)
 
 
-class _Hashable:
-    """A tool by identity, so that its names are collected once."""
-
-    def __init__(self, tool: JSON) -> None:
-        self.tool = tool
-
-    def __hash__(self) -> int:
-        return id(self.tool)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Hashable) and other.tool is self.tool
-
-
-@lru_cache(maxsize=4096)
-def _code_names(tool: _Hashable) -> frozenset[str]:
-    return frozenset(name for name in _collect(tool.tool.get("parameters") or {}) if "_" in name) | (
-        {str(tool.tool.get("name", ""))} if "_" in str(tool.tool.get("name", "")) else set()
-    )
+def _code_names(tool: JSON) -> set[str]:
+    names = {str(tool.get("name", "")), *_collect(tool.get("parameters") or {})}
+    return {name for name in names if "_" in name}
 
 
 def _collect(schema: JSON) -> Iterator[str]:
