@@ -14,8 +14,9 @@ from typing import Any
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolMessage, convert_to_messages
 
 from endpoint import call
-from players import Players, Rehearsal, finish
+from players import Players, Rehearsal, finish, recognise_role
 from toolflow_graph.agents.roles import Scene
+from toolflow_graph.errors import PlanError
 from toolflow_graph.settings import parse_settings
 
 JSON = dict[str, Any]
@@ -26,7 +27,7 @@ class NotebookPlayers:
 
     def __init__(self, runs: Sequence[Callable[[], JSON]]) -> None:
         self._waiting = list(runs)
-        self._opened: set[tuple[str, int]] = set()
+        self._opened: set[tuple[str, str]] = set()
         self._players: Players | None = None
         self._lock = threading.Lock()
         self.played: list[Players] = []
@@ -40,26 +41,36 @@ class NotebookPlayers:
         """Answer as the players of the run that is under way."""
         with self._lock:
             players = self._find_players(body)
-        return players(body)
+        try:
+            return players(body)
+        except PlanError:  # this model has no idea what to say; the dialogue is rejected, and another takes its place
+            speechless = {"settled": False, "ends": True, "text": ""}
+            return {"value": speechless if recognise_role(body) == "user" else {"requests": []}}
 
     def _find_players(self, body: JSON) -> Players:
-        if self._players is None:
-            return self._begin()
-        opening = len(body["messages"]) == 2 and self._players.recognise(body)
-        if not opening or opening[0] not in ("planner", "user", "writer"):
-            return self._players
-        if opening in self._opened or (opening[0] == "writer") != self._players.settings.written:
-            self._begin()
-        self._opened.add(opening)
+        opening = self._read_opening(body)
+        if self._players is None or (opening and self._is_of_another_run(self._players, *opening)):
+            self._players = self._begin()
+        self._opened |= {opening} if opening else set()
         return self._players
 
+    @staticmethod
+    def _read_opening(body: JSON) -> tuple[str, str] | None:
+        """Return role and prompt of the first request of a dialogue, None for any other."""
+        head, *messages = (message["content"] for message in body["messages"])
+        role = recognise_role(body)
+        return (role, head) if len(messages) == 1 and role in ("planner", "user", "writer") else None
+
+    def _is_of_another_run(self, players: Players, role: str, head: str) -> bool:
+        written = (role == "writer") != players.settings.written
+        return written or (role, head) in self._opened or not players.knows(head)
+
     def _begin(self) -> Players:
+        self._opened.clear()
         given = self._waiting.pop(0)()
         kind = ExecutingPlayers if given.get("execute") else Players
-        self._players = kind(parse_settings({"cast": "llm", **given}))
-        self.played.append(self._players)
-        self._opened.clear()
-        return self._players
+        self.played.append(kind(parse_settings({"cast": "llm", **given})))
+        return self.played[-1]
 
 
 class ExecutingPlayers(Players):

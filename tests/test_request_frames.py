@@ -17,7 +17,10 @@ tool = Tool(
     returns={"type": "object", "properties": {}},
     domain="code",
     source="test",
-    phrasings=Phrasings(requests=["PR: [{repository}|there], [{branch}|same branch], [{title}|same title], [{label}|ditto]"]),
+    phrasings=Phrasings(
+        requests=["PR: [{repository}|there], [{branch}|same branch], [{title}|same title], [{label}|ditto]"],
+        answers=["Done."],
+    ),
 )
 for seed in range(30):
     _, said = choose_frame(tool, values, Needs(), values, random.Random(seed))

@@ -8,7 +8,7 @@ from toolflow_graph.agents.scripted.home import Home
 from toolflow_graph.agents.scripted.sense import sense, words_of
 from toolflow_graph.errors import PlanError
 from toolflow_graph.types import JSON, Tool
-from toolflow_graph.values import coherent, draw_value, kind_of
+from toolflow_graph.values import Kind, coherent, draw_value, fits_tense, kind_of
 from toolflow_graph.values.people import draw_address
 
 __all__ = ["Facts"]
@@ -102,7 +102,8 @@ class Facts:
             return self._unlike(name, schema, beside)
         makes_it = action == "create" and set(words_of(tool.name)[1:]) & set(words_of(name))
         said = self.said.get(name)
-        again = said is not None and not makes_it and fits(schema, said) and (linked or self.rng.random() < _REUSE)
+        again = said is not None and not makes_it and self._fits(name, schema, kind, said)
+        again = again and (linked or self.rng.random() < _REUSE)
         if again and (not self.long or self._is_still_meant(name, kind, said, beside)):
             return said
         if kind == "person" and _OWN_NAMES & set(words_of(name)):
@@ -112,9 +113,15 @@ class Facts:
             return own or self._fresh(name, schema, beside)
         if kind in _SHARED_KINDS and self.rng.random() < _SHARE:
             for earlier, value in reversed(self.said.items()):
-                if value not in beside.values() and kind_of(earlier, _TEXT) == kind and fits(schema, value):
+                alike = value not in beside.values() and kind_of(earlier, _TEXT) == kind
+                if alike and self._fits(name, schema, kind, value):
                     return value
         return self._fresh(name, schema, beside)
+
+    def _fits(self, name: str, schema: JSON, kind: Kind, value: Any) -> bool:
+        """Say whether what was said can be meant here: the day of a trip is none on which money was spent."""
+        in_time = kind not in ("date", "datetime") or fits_tense(name, schema, value, self.home.now.date())
+        return in_time and fits(schema, value)
 
     def _is_still_meant(self, name: str, kind: str, said: Any, beside: JSON) -> bool:
         """Say whether a value said before is meant in a long dialogue: a street in its city, a text only once."""
