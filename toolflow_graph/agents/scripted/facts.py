@@ -18,6 +18,9 @@ _OWN_NAMES = frozenset(
     "passenger guest customer patient applicant account member attendee traveller student holder".split()
 )
 _REUSE, _SHARE, _AT_HOME = 0.85, 0.6, 0.4
+_BACK_HOME = 0.7
+"""How often another city than before is one's own, in a long dialogue: trips end, and bins are put out at home."""
+
 _FRESH = 2
 """Requests for which what was said is at hand in a long dialogue."""
 
@@ -40,17 +43,20 @@ class Facts:
         self.said: JSON = {}
         self.request = 0
         self._when: dict[str, int] = {}
+        self._moved = 0
 
     def copy(self) -> "Facts":
         """Return facts that go on by themselves, drawing from the same generator."""
         other = Facts(self.home, self.rng, long=self.long)
-        other.said, other.request, other._when = dict(self.said), self.request, dict(self._when)
+        other.said, other.request = dict(self.said), self.request
+        other._when, other._moved = dict(self._when), self._moved
         return other
 
     def note(self, values: JSON) -> None:
         """Keep values that were said, the latest last."""
         for name, value in values.items():
-            self.said.pop(name, None)
+            if self.said.pop(name, value) != value and _is_city(name):
+                self._moved = self.request
             self.said[name] = value
             self._when[name] = self.request
 
@@ -114,7 +120,7 @@ class Facts:
         if kind in _SHARED_KINDS and self.rng.random() < _SHARE:
             for earlier, value in reversed(self.said.items()):
                 alike = value not in beside.values() and kind_of(earlier, _TEXT) == kind
-                if alike and self._fits(name, schema, kind, value):
+                if alike and not self._is_elsewhere(earlier, kind) and self._fits(name, schema, kind, value):
                     return value
         return self._fresh(name, schema, beside)
 
@@ -125,12 +131,18 @@ class Facts:
 
     def _is_still_meant(self, name: str, kind: str, said: Any, beside: JSON) -> bool:
         """Say whether a value said before is meant in a long dialogue: a street in its city, a text only once."""
+        if self._is_elsewhere(name, kind):
+            return False
         if kind == "address":
             cities = [value for values in (beside, self.said) for n, value in values.items() if _is_city(n)]
             return len(set(cities)) <= 1 or self._when[name] >= max(self._when[n] for n in self.said if _is_city(n))
         if kind == "text" and isinstance(said, str) and len(said) > _WORDY:
             return False
         return self._is_fresh(name) or kind in _LASTING or self.rng.random() < _STILL_MEANT
+
+    def _is_elsewhere(self, name: str, kind: str) -> bool:
+        """Say whether a day or a street was said of another city than the one that is spoken of now."""
+        return self.long and kind in ("date", "datetime", "address") and self._when[name] < self._moved
 
     def _unlike(self, name: str, schema: JSON, beside: JSON) -> Any:
         """Return something else than what was said before: a change changes something."""
@@ -147,7 +159,8 @@ class Facts:
         given = "enum" in schema or "examples" in schema or "pattern" in schema
         if kind == "city" and not given:
             places = [city for city in self.home.places if city not in beside.values()]
-            at_home = not self.said and self.home.city in places and self.rng.random() < _AT_HOME
+            near = self.home.city in places and (self.long or not self.said)
+            at_home = near and self.rng.random() < (_BACK_HOME if self.long else _AT_HOME)
             return self.home.city if at_home or not places else self.rng.choice(places)
         if kind == "address" and not given:
             town = next((v for n, v in beside.items() if kind_of(n, _TEXT) == "city"), None)

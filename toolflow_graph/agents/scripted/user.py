@@ -87,7 +87,8 @@ class _Voice:
             self.source = f"{part['back']} {self.source}"
             words = join_with_leads([({}, str(part["back"])), ({}, words)])
         lead = str(part.get("lead", ""))
-        if not lead or (lead in _LIGHT and _STARTS_ON.match(words)):
+        joins = lead in _LIGHT and _STARTS_ON.match(words)
+        if not lead or joins or (lead in ("So", "Now") and _TELLS.match(words)):
             return words
         if self.source[:1].islower():
             return f"{lead} {words[0].lower()}{words[1:]}"
@@ -102,11 +103,20 @@ class _Voice:
         return told and name in parse_frame(frame).paths
 
     def _pick(self, part: JSON) -> str:
+        if part.get("back") and self._is_only_one(int(part["call"])):
+            self.source = str(part["back"])
+            return self.source
         words = self._pick_item(part)
         if not part.get("back"):
             return words
         self.source = f"{part['back']} {self.source}"
         return join_with_leads([({}, str(part["back"])), ({}, words)])
+
+    def _is_only_one(self, call: int) -> bool:
+        items = [
+            v for v in (self.agenda.result(call) or {}).values() if isinstance(v, list) and v and isinstance(v[0], dict)
+        ]
+        return bool(items) and len(items[0]) == 1
 
     def _pick_item(self, part: JSON) -> str:
         call = int(part["call"])
@@ -198,5 +208,8 @@ class _Voice:
 
 _LIGHT = frozenset(("So", "And", "Then", "Now"))
 _STARTS_ON = re.compile(
-    r"(?:so|and|then|now|right|ok|okay|oh|well|but|also|plus|if|since|as|because|before)\b", re.IGNORECASE
+    r"(?:so|and|then|now|right|ok|okay|oh|well|but|also|plus|if|since|as|because|before)\b",
+    re.IGNORECASE,
 )
+_TELLS = re.compile(r"(?:no one|nobody|someone|somebody|my|our|they|i'(?:m|ve)|we'(?:re|ve))\b", re.IGNORECASE)
+"""How words begin that first tell why something is wanted: nothing follows from what was just said."""
