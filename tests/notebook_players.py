@@ -4,7 +4,7 @@
     with Endpoint(answer) as endpoint: ...
 
 The settings of a run are given by functions, called when its first request comes: then the notebook has written its
-catalog. The next run has begun when a dialogue is opened that was opened before.
+catalog. Runs are told apart by time and place of their dialogues, so each needs a seed of its own.
 """
 
 import threading
@@ -27,7 +27,6 @@ class NotebookPlayers:
 
     def __init__(self, runs: Sequence[Callable[[], JSON]]) -> None:
         self._waiting = list(runs)
-        self._opened: set[tuple[str, str]] = set()
         self._players: Players | None = None
         self._lock = threading.Lock()
         self.played: list[Players] = []
@@ -48,25 +47,11 @@ class NotebookPlayers:
             return {"value": speechless if recognise_role(body) == "user" else {"requests": []}}
 
     def _find_players(self, body: JSON) -> Players:
-        opening = self._read_opening(body)
-        if self._players is None or (opening and self._is_of_another_run(self._players, *opening)):
+        if self._players is None or not self._players.knows(body["messages"][0]["content"]):
             self._players = self._begin()
-        self._opened |= {opening} if opening else set()
         return self._players
 
-    @staticmethod
-    def _read_opening(body: JSON) -> tuple[str, str] | None:
-        """Return role and prompt of the first request of a dialogue, None for any other."""
-        head, *messages = (message["content"] for message in body["messages"])
-        role = recognise_role(body)
-        return (role, head) if len(messages) == 1 and role in ("planner", "user", "writer") else None
-
-    def _is_of_another_run(self, players: Players, role: str, head: str) -> bool:
-        written = (role == "writer") != players.settings.written
-        return written or (role, head) in self._opened or not players.knows(head)
-
     def _begin(self) -> Players:
-        self._opened.clear()
         given = self._waiting.pop(0)()
         kind = ExecutingPlayers if given.get("execute") else Players
         self.played.append(kind(parse_settings({"cast": "llm", **given})))
