@@ -126,8 +126,8 @@ class Facts:
 
     def _fits(self, name: str, schema: JSON, kind: Kind, value: Any) -> bool:
         """Say whether what was said can be meant here: the day of a trip is none on which money was spent."""
-        in_time = kind not in ("date", "datetime") or fits_tense(name, schema, value, self.home.now.date())
-        return in_time and fits(schema, value)
+        free = kind not in ("date", "datetime") or {"enum", "examples", "default"} & set(schema)
+        return fits(schema, value) and (bool(free) or fits_tense(name, schema, value, self.home.now.date()))
 
     def _is_still_meant(self, name: str, kind: str, said: Any, beside: JSON) -> bool:
         """Say whether a value said before is meant in a long dialogue: a street in its city, a text only once."""
