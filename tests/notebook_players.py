@@ -4,7 +4,7 @@
     with Endpoint(answer) as endpoint: ...
 
 The settings of a run are given by functions, called when its first request comes: then the notebook has written its
-catalog. The next run has begun when a dialogue is opened that was opened before.
+catalog. Runs are told apart by time and place of their dialogues, so each needs a seed of its own.
 """
 
 import threading
@@ -14,8 +14,9 @@ from typing import Any
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolMessage, convert_to_messages
 
 from endpoint import call
-from players import Players, Rehearsal, finish
+from players import Players, Rehearsal, finish, recognise_role
 from toolflow_graph.agents.roles import Scene
+from toolflow_graph.errors import PlanError
 from toolflow_graph.settings import parse_settings
 
 JSON = dict[str, Any]
@@ -26,7 +27,6 @@ class NotebookPlayers:
 
     def __init__(self, runs: Sequence[Callable[[], JSON]]) -> None:
         self._waiting = list(runs)
-        self._opened: set[tuple[str, int]] = set()
         self._players: Players | None = None
         self._lock = threading.Lock()
         self.played: list[Players] = []
@@ -40,26 +40,22 @@ class NotebookPlayers:
         """Answer as the players of the run that is under way."""
         with self._lock:
             players = self._find_players(body)
-        return players(body)
+        try:
+            return players(body)
+        except PlanError:  # this model has no idea what to say; the dialogue is rejected, and another takes its place
+            speechless = {"settled": False, "ends": True, "text": ""}
+            return {"value": speechless if recognise_role(body) == "user" else {"requests": []}}
 
     def _find_players(self, body: JSON) -> Players:
-        if self._players is None:
-            return self._begin()
-        opening = len(body["messages"]) == 2 and self._players.recognise(body)
-        if not opening or opening[0] not in ("planner", "user", "writer"):
-            return self._players
-        if opening in self._opened or (opening[0] == "writer") != self._players.settings.written:
-            self._begin()
-        self._opened.add(opening)
+        if self._players is None or not self._players.knows(body["messages"][0]["content"]):
+            self._players = self._begin()
         return self._players
 
     def _begin(self) -> Players:
         given = self._waiting.pop(0)()
         kind = ExecutingPlayers if given.get("execute") else Players
-        self._players = kind(parse_settings({"cast": "llm", **given}))
-        self.played.append(self._players)
-        self._opened.clear()
-        return self._players
+        self.played.append(kind(parse_settings({"cast": "llm", **given})))
+        return self.played[-1]
 
 
 class ExecutingPlayers(Players):

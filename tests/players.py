@@ -15,7 +15,7 @@ import json
 import re
 import threading
 from collections import Counter
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -107,9 +107,14 @@ class Players:
 
     def recognise(self, body: JSON) -> tuple[str, int]:
         """Return the role and the dialogue of a request."""
-        head = body["messages"][0]["content"]
-        index = next(i for i, place in enumerate(self._places) if all(part in head for part in place))
-        return recognise_role(body), index
+        return recognise_role(body), next(self._find_dialogues(body["messages"][0]["content"]))
+
+    def knows(self, head: str) -> bool:
+        """Say whether a prompt begins a conversation of one of these dialogues."""
+        return any(True for _ in self._find_dialogues(head))
+
+    def _find_dialogues(self, head: str) -> Iterator[int]:
+        return (i for i, place in enumerate(self._places) if all(part in head for part in place))
 
     def __call__(self, body: JSON) -> Any:
         role, index = self.recognise(body)

@@ -3,13 +3,16 @@
 import asyncio
 import json
 import random
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
 from toolflow_graph.agents.scripted.arrange import Step
 from toolflow_graph.agents.scripted.compose import Composer
+from toolflow_graph.agents.scripted.facts import Facts
 from toolflow_graph.agents.scripted.home import home_of
+from toolflow_graph.agents.scripted.speech import agree, bank
 from toolflow_graph.agents.scripted.trail import LIST, Trail, name_thing
 from toolflow_graph.agents.scripted.verbalise import with_phrasings
 from toolflow_graph.dataset import record_of
@@ -20,7 +23,8 @@ from toolflow_graph.dialogue.state import change_world, find_additions
 from toolflow_graph.report.reach import Reach, Use, count_prompt_tokens, iterate_uses
 from toolflow_graph.settings import DEFAULT_MIX, parse_settings
 from toolflow_graph.settings_file import load_settings
-from toolflow_graph.types import DialogueRecord, Finding, Provenance
+from toolflow_graph.types import DialogueRecord, Finding, Provenance, Tool
+from toolflow_graph.values import fits_tense
 
 LONG = parse_settings({**load_settings(Path(__file__).parent.parent / "docs" / "long.toml"), "seed": 3})
 
@@ -130,6 +134,73 @@ def test_a_thing_is_at_hand_until_something_else_was_spoken_of():
 )
 def test_things_have_the_name_of_their_identifier(name, thing):
     assert name_thing(name) == thing
+
+
+# What was said, and when it is meant again
+
+TODAY = date(2026, 6, 9)
+
+
+@pytest.mark.parametrize(
+    ("name", "description", "fitting"),
+    [
+        ("expense_date", "Day on which the receipt was issued", {"2026-06-01", "2026-06-09"}),
+        ("travel_date", "Day of travel, YYYY-MM-DD", {"2026-06-09", "2026-06-14"}),
+        ("date_of_birth", "", {"1954-10-09"}),
+        ("valid_until", "", {"2026-06-09", "2026-06-14"}),
+        ("remark_date", "Day on which it happened", {"2026-06-01", "2026-06-09"}),
+    ],
+)
+def test_a_day_is_meant_on_its_side_of_today(name, description, fitting):
+    days = ("1954-10-09", "2026-06-01", "2026-06-09", "2026-06-14")
+    assert {day for day in days if fits_tense(name, {"description": description}, day, TODAY)} == fitting
+
+
+def test_what_is_no_day_fits_in_any_time():
+    assert fits_tense("expense_date", {}, "next week", TODAY)
+    assert not fits_tense("expense_date", {}, "2026-06-14T09:30", TODAY)
+
+
+def make_tool(name, **properties):
+    schema = {"type": "object", "properties": properties, "required": list(properties)}
+    return Tool(name=name, description=name, parameters=schema, returns=schema, domain="x", source="test")
+
+
+DAY = {"type": "string", "format": "date"}
+SPENT = make_tool("submit_expense", expense_date={**DAY, "description": "Day on which the receipt was issued"})
+
+
+@pytest.mark.parametrize("long", [True, False])
+def test_nobody_spends_money_on_the_day_of_an_interview_to_come(long):
+    home = home_of(3, 1)
+    for number in range(40):
+        facts = Facts(home, random.Random(number), long=long)
+        facts.note({"interview_date": (home.now.date() + timedelta(days=5)).isoformat()})
+        facts.request = 1
+        drawn = date.fromisoformat(facts.draw(SPENT, (), ())["expense_date"])
+        assert drawn <= home.now.date()
+
+
+def test_days_and_streets_stay_in_the_city_they_were_said_of():
+    home = home_of(3, 1)
+    deliver = make_tool("find_delivery", delivery_address={"type": "string"}, event_date=DAY)
+    day = (home.now.date() + timedelta(days=5)).isoformat()
+    said = {"city": "Paris", "delivery_address": "40 Rue de la République", "event_date": day}
+    again = dict.fromkeys(("Paris", "Lyon"), 0)
+    for city in again:
+        for number in range(40):
+            facts = Facts(home, random.Random(number), long=True)
+            facts.note(said)
+            facts.request = 1
+            facts.note({"city": city})
+            again[city] += said["delivery_address"] in facts.draw(deliver, (), ()).values()
+    assert again["Lyon"] == 0
+    assert again["Paris"] > 20
+
+
+def test_several_things_are_spoken_of_as_several():
+    assert agree("The {thing} from before {is|are} still on my mind.", plural=True).split()[4] == "are"
+    assert not [line for line in bank("returns") if "|" in agree(line, plural=False)]
 
 
 # The world in checkpoints

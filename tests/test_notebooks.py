@@ -12,6 +12,7 @@ from nbclient import NotebookClient
 from endpoint import Endpoint
 from notebook_players import NotebookPlayers
 from players import Players
+from runs import read_rows
 from toolflow_graph.settings import parse_settings
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
@@ -46,7 +47,7 @@ def texts(output):
     yield from (str(value) for kind, value in output.get("data", {}).items() if not kind.startswith("image/"))
 
 
-def make_smaller(notebook, much, less):
+def change(notebook, much, less):
     (cell,) = [cell for cell in code_cells(notebook) if much in cell.source]
     cell.source = cell.source.replace(much, less)
 
@@ -81,7 +82,7 @@ def test_notebook_runs_to_its_end(path, tmp_path):
     """Every cell runs; what a cell writes goes to a folder of its own, and nothing is said on standard error."""
     notebook = read(path)
     if path.stem in SMALLER:
-        make_smaller(notebook, *SMALLER[path.stem])
+        change(notebook, *SMALLER[path.stem])
     outputs = execute(notebook, tmp_path)
     committed = [cell.outputs for cell in code_cells(read(path))]
     kinds = [[[sorted(output.get("data", {})) for output in cell] for cell in cells] for cells in (outputs, committed)]
@@ -133,7 +134,7 @@ def test_a_dialogue_is_stepped_through_with_a_model(tmp_path):
     players = NotebookPlayers([lambda: {**dialogue, "seed": seed}])
     with Endpoint(lambda body: take_other_words(players, body, "Marta Lindqvist")) as endpoint:
         notebook = read_with_model("02", endpoint)
-        make_smaller(notebook, "seed=6", f"seed={seed}")
+        change(notebook, "seed=6", f"seed={seed}")
         outputs = execute(notebook, tmp_path)
     assert players.left == 0
     assert {players.played[0].recognise(entry.body)[0] for entry in endpoint.log} == {
@@ -149,23 +150,20 @@ def test_a_dialogue_is_stepped_through_with_a_model(tmp_path):
 @pytest.mark.slow
 @pytest.mark.usefixtures("kernel")
 def test_experiments_are_made_with_a_model(tmp_path):
-    many, few = 3, 2
+    many, few = 2, 2
     sizes = {"no-graph-no-plan": many, "no-plan": many, "no-graph": many, "toolflow": few, "direct": few}
-    runs = [{"method": method, "dialogues": dialogues, "seed": 7} for method, dialogues in sizes.items()]
+    runs = [
+        {"method": method, "dialogues": dialogues, "seed": sum(map(ord, method))} for method, dialogues in sizes.items()
+    ]
     players = NotebookPlayers([lambda run=run: run for run in runs])
     with Endpoint(players) as endpoint:
         notebook = read_with_model("03", endpoint)
-        make_smaller(notebook, SMALLER["03_first_experiments"][0], f"MANY, FEW = {many}, {few}")
-        outputs = execute(notebook, tmp_path)
+        change(notebook, SMALLER["03_first_experiments"][0], f"MANY, FEW = {many}, {few}")
+        change(notebook, '"seed": 7', '"seed": sum(map(ord, method))')
+        execute(notebook, tmp_path)
     assert players.left == 0
-    assert sorted(path.name for path in (tmp_path / "runs" / "experiments_model").iterdir()) == [
-        "baseline",
-        "graph",
-        "neither",
-        "plan",
-        "whole",
-    ]
-    assert "baseline" in said_in(outputs)
+    made = {file.parent.name: len(read_rows(file)) for file in (tmp_path / "runs").glob("*/*/dialogues.jsonl")}
+    assert made == {"neither": many, "graph": many, "plan": many, "whole": few, "baseline": few}
 
 
 @pytest.mark.slow
@@ -187,13 +185,19 @@ def test_own_tools_are_called_for_real_by_a_model(tmp_path, kernel):
     runs = [
         lambda: {**size, "catalog": str(find("shed.yaml")), "tools": 2, "mix": [sequential, failing], "seed": 5},
         lambda: {**size, "catalog": take_bakery(), "tools": 3, "mix": [sequential, missing], "seed": 2},
-        lambda: {**size, "catalog": str(find("spoken")), "tools": 3, "mix": [sequential, missing], "seed": 2},
+        lambda: {**size, "catalog": str(find("spoken")), "tools": 3, "mix": [sequential, missing], "seed": 6},
         lambda: {**size, "catalog": take_bakery(), "tools": 3, "mix": [sequential], "seed": 4, "execute": "all"},
     ]
     players = NotebookPlayers(runs)
     try:
         with Endpoint(players) as endpoint:
-            outputs = execute(read_with_model("04", endpoint), tmp_path)
+            notebook = read_with_model("04", endpoint)
+            change(
+                notebook,
+                'show(*generate(catalog=str(HERE / "spoken"), dialogues=2, **settings',
+                'show(*generate(catalog=str(HERE / "spoken"), dialogues=2, **settings | {"seed": 6}',
+            )
+            outputs = execute(notebook, tmp_path)
     finally:
         sys.modules.pop("bakery", None)
     assert players.left == 0
@@ -207,7 +211,7 @@ def test_own_tools_are_called_for_real_by_a_model(tmp_path, kernel):
 def test_a_model_sits_the_exam_beside_the_trained_one(tmp_path):
     with Endpoint(lambda _: "None of these can do that.") as endpoint:
         notebook = read_with_model("05", endpoint)
-        make_smaller(notebook, *SMALLER["05_from_data_to_model"])
+        change(notebook, *SMALLER["05_from_data_to_model"])
         notebook.cells.append(
             nbformat.v4.new_code_cell("[(s.model, [c.accuracy for c in s.categories]) for s in scores]")
         )

@@ -6,6 +6,7 @@ from toolflow_graph.values.grounding import supports
 from toolflow_graph.values.kinds import Kind, kind_of
 from toolflow_graph.values.references import is_identifier, is_reference
 from toolflow_graph.values.sentence_frames import frame_of
+from toolflow_graph.values.tense import fits_tense
 from toolflow_graph.values.words import Style, say
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Style",
     "coherent",
     "draw_value",
+    "fits_tense",
     "frame_of",
     "is_identifier",
     "is_reference",

@@ -11,25 +11,13 @@ from toolflow_graph.values import people
 from toolflow_graph.values.kinds import Kind
 from toolflow_graph.values.lexicon import AIRPORTS, COUNTRIES, CURRENCIES, LANGUAGES, STATES
 from toolflow_graph.values.moments import date_format, format_datetime
-from toolflow_graph.values.naming import split_words, word_set
+from toolflow_graph.values.naming import split_words
 from toolflow_graph.values.patterns import draw_pattern
 from toolflow_graph.values.technical import draw_technical
+from toolflow_graph.values.tense import find_tense, is_expiry, is_soon
 from toolflow_graph.values.topics import draw_topic, examples_in
 
 __all__ = ["draw_text"]
-
-_PAST = word_set(
-    "since last previous past issued created updated joined hired purchase purchased ordered invoice transaction "
-    "historical history incident expense spent reading symptom sleep logged founded modified published onset "
-    "visited completed received"
-)
-_PAST_DESCRIPTION = re.compile(
-    r"\b(?:last(?! (?:day|date|possible|moment))|previous|past|history|historical|was|were|has been|report|"
-    r"statistics|transactions|spending|statement|happened|occurred|purchased|issued|created|logged|recorded)\b"
-)
-_SOON = word_set("delivery arrival reply decision payment payout pickup collection visit")
-_BIRTH = word_set("birth birthday dob birthdate born")
-_EXPIRY = word_set("expiry expiration expires expire")
 
 
 def draw_text(name: str, schema: JSON, kind: Kind, rng: random.Random, today: date) -> str:
@@ -90,18 +78,17 @@ def _time_form(schema: JSON) -> str:
 
 
 def _draw_date(words: tuple[str, ...], description: str, rng: random.Random, today: date) -> date:
-    found = set(words)
-    if found & _BIRTH:
+    tense = find_tense(words, description)
+    if tense == "birth":
         return today - timedelta(days=rng.randint(19 * 365, 76 * 365))
-    if found & _EXPIRY or ("valid" in found and found & {"until", "to", "through"}):
-        return today + timedelta(days=rng.randint(30, 900))
-    if "renewal" in found:
-        return today + timedelta(days=rng.randint(20, 365))
-    if found & _SOON and not found & _PAST:
-        return today + timedelta(days=rng.randint(1, 9))
-    past = found & _PAST or (found & {"start", "end", "from", "to"} and _PAST_DESCRIPTION.search(description.lower()))
-    if past or re.search(r"\b(?:of birth|happened|occurred|was \w+ed)\b", description.lower()):
+    if tense == "past":
         return today - timedelta(days=rng.randint(1, 7) if rng.random() < 0.6 else rng.randint(1, 45))
+    if is_expiry(words):
+        return today + timedelta(days=rng.randint(30, 900))
+    if "renewal" in words:
+        return today + timedelta(days=rng.randint(20, 365))
+    if is_soon(words):
+        return today + timedelta(days=rng.randint(1, 9))
     near = rng.random()
     return today + timedelta(days=rng.randint(1, 6) if near < 0.45 else rng.randint(1, 30))
 

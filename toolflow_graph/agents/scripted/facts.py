@@ -9,7 +9,7 @@ from toolflow_graph.agents.scripted.home import Home
 from toolflow_graph.agents.scripted.sense import sense, words_of
 from toolflow_graph.errors import PlanError
 from toolflow_graph.types import JSON, Tool
-from toolflow_graph.values import coherent, draw_value, kind_of
+from toolflow_graph.values import Kind, coherent, draw_value, fits_tense, kind_of
 from toolflow_graph.values.moments import parse_moment
 from toolflow_graph.values.people import draw_address
 
@@ -20,6 +20,8 @@ _OWN_NAMES = frozenset(
     "passenger guest customer patient applicant account member attendee traveller student holder".split()
 )
 _REUSE, _SHARE, _AT_HOME = 0.85, 0.6, 0.6
+"""How often a value is meant again, shared with another slot of its kind; how often another city is one's own."""
+
 _FRESH = 2
 """Requests for which what was said is at hand in a long dialogue."""
 
@@ -48,17 +50,20 @@ class Facts:
         self.said: JSON = {}
         self.request = 0
         self._when: dict[str, int] = {}
+        self._moved = 0
 
     def copy(self) -> "Facts":
         """Return facts that go on by themselves, drawing from the same generator."""
         other = Facts(self.home, self.rng, long=self.long)
-        other.said, other.request, other._when = dict(self.said), self.request, dict(self._when)
+        other.said, other.request = dict(self.said), self.request
+        other._when, other._moved = dict(self._when), self._moved
         return other
 
     def note(self, values: JSON) -> None:
         """Keep values that were said, the latest last."""
         for name, value in values.items():
-            self.said.pop(name, None)
+            if self.said.pop(name, value) != value and _is_city(name):
+                self._moved = self.request
             self.said[name] = value
             self._when[name] = self.request
 
@@ -133,7 +138,8 @@ class Facts:
             return self._unlike(name, schema, beside)
         makes_it = action == "create" and set(words_of(tool.name)[1:]) & set(words_of(name))
         said = self.said.get(name)
-        again = said is not None and not makes_it and fits(schema, said) and (linked or self.rng.random() < _REUSE)
+        again = said is not None and not makes_it and self._fits(name, schema, kind, said)
+        again = again and (linked or self.rng.random() < _REUSE)
         if again and (not self.long or self._is_still_meant(name, kind, said, beside)):
             return said
         if kind == "person" and _OWN_NAMES & set(words_of(name)):
@@ -143,18 +149,30 @@ class Facts:
             return own or self._fresh(name, schema, beside)
         if kind in _SHARED_KINDS and self.rng.random() < _SHARE:
             for earlier, value in reversed(self.said.items()):
-                if value not in beside.values() and kind_of(earlier, _TEXT) == kind and fits(schema, value):
+                alike = value not in beside.values() and kind_of(earlier, _TEXT) == kind
+                if alike and not self._is_elsewhere(earlier, kind) and self._fits(name, schema, kind, value):
                     return value
         return self._fresh(name, schema, beside)
 
+    def _fits(self, name: str, schema: JSON, kind: Kind, value: Any) -> bool:
+        """Say whether what was said can be meant here: the day of a trip is none on which money was spent."""
+        free = kind not in ("date", "datetime") or {"enum", "examples", "default"} & set(schema)
+        return fits(schema, value) and (bool(free) or fits_tense(name, schema, value, self.home.now.date()))
+
     def _is_still_meant(self, name: str, kind: str, said: Any, beside: JSON) -> bool:
         """Say whether a value said before is meant in a long dialogue: a street in its city, a text only once."""
+        if self._is_elsewhere(name, kind):
+            return False
         if kind == "address":
             cities = [value for values in (beside, self.said) for n, value in values.items() if _is_city(n)]
             return len(set(cities)) <= 1 or self._when[name] >= max(self._when[n] for n in self.said if _is_city(n))
         if kind == "text" and isinstance(said, str) and len(said) > _WORDY:
             return False
         return self._is_fresh(name) or kind in _LASTING or self.rng.random() < _STILL_MEANT
+
+    def _is_elsewhere(self, name: str, kind: str) -> bool:
+        """Say whether a day or a street was said of another city than the one that is spoken of now."""
+        return self.long and kind in ("date", "datetime", "address") and self._when[name] < self._moved
 
     def _unlike(self, name: str, schema: JSON, beside: JSON) -> Any:
         """Return something else than what was said before: a change changes something."""

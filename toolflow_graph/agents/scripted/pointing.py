@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from toolflow_graph.agents.scripted import acts
 from toolflow_graph.agents.scripted.draft import Draft
 from toolflow_graph.agents.scripted.sense import Link, sense
-from toolflow_graph.agents.scripted.speech import bank
+from toolflow_graph.agents.scripted.speech import agree, bank
 from toolflow_graph.agents.scripted.trail import LIST, name_thing
+from toolflow_graph.agents.scripted.verbalise.morphology import is_plural
 from toolflow_graph.errors import PlanError
 from toolflow_graph.types import JSON, Tool
 
@@ -51,7 +52,8 @@ class Pointing(Draft):
         """Return the words with which somebody comes back to a thing; of several it is the last that was spoken of."""
         if not thing:
             raise PlanError("what nobody can name cannot be come back to")
-        return self._fresh_line(bank("returns")).replace("{thing}", f"last {thing}" if many else thing)
+        line = agree(self._fresh_line(bank("returns")), plural=is_plural(thing))
+        return line.replace("{thing}", f"last {thing}" if many else thing)
 
     def _list_far(self, links: Sequence[Link]) -> list[Link]:
         """Return the links to results that are no longer at hand."""

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from toolflow_graph.errors import ResourceError
 from toolflow_graph.values import Kind
 
-__all__ = ["all_lines", "ask_bank", "bank", "pairs", "value_bank"]
+__all__ = ["agree", "all_lines", "ask_bank", "bank", "pairs", "value_bank"]
 
 _FILE = Path(__file__).with_name("speech.json")
 
@@ -49,6 +50,15 @@ def bank(name: str, group: str | None = None) -> list[str]:
     """Return the lines of a bank, or of one group in it."""
     lines = _speech()[name]
     return list(lines if group is None else lines[group])
+
+
+def agree(line: str, *, plural: bool) -> str:
+    """Take one of the words in `{is|are}`, the second for several.
+
+    >>> agree("There{'s| are} still the {thing}.", plural=True)
+    'There are still the {thing}.'
+    """
+    return re.sub(r"\{([^{}|]*)\|([^{}|]*)\}", r"\2" if plural else r"\1", line)
 
 
 def pairs(name: str) -> list[tuple[str, str]]:

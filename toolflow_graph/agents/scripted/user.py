@@ -107,11 +107,20 @@ class _Voice:
         return told and name in parse_frame(frame).paths
 
     def _pick(self, part: JSON) -> str:
+        if part.get("back") and self._is_only_one(int(part["call"])):
+            self.source = str(part["back"])
+            return self.source
         words = self._pick_item(part)
         if not part.get("back"):
             return words
         self.source = f"{part['back']} {self.source}"
         return join_with_leads([({}, str(part["back"]), ""), ({}, words, self.source)])
+
+    def _is_only_one(self, call: int) -> bool:
+        items = [
+            v for v in (self.agenda.result(call) or {}).values() if isinstance(v, list) and v and isinstance(v[0], dict)
+        ]
+        return bool(items) and len(items[0]) == 1
 
     def _pick_item(self, part: JSON) -> str:
         call = int(part["call"])
@@ -209,6 +218,6 @@ def _list_plain(arguments: JSON) -> list[str]:
 _LIGHT = frozenset(("So", "And", "Then", "Now"))
 _STARTS_ON = re.compile(
     r"(?:so|and|then|now|right|ok|okay|oh|well|but|also|plus|if|since|as|because|before|"
-    r"i|it|we|he|she|they|there|the|this|that|my|our|a|an|no|not|too|wrong|somebody|someone|something)\b",
+    r"i|it|we|he|she|they|there|the|this|that|my|our|a|an|no|not|too|wrong|somebody|someone|something|nobody|everybody|everyone)\b",
     re.IGNORECASE,
 )
