@@ -50,6 +50,13 @@ ROOM = {"room_id": ROOM_ID, "hotel_name": HOTEL, "city": CITY, "price": PRICE, "
 STATUS = {"type": "string", "enum": ["pending", "confirmed", "cancelled"], "description": "Status of the booking"}
 BOOKING = {"booking_id": BOOKING_ID, "room_id": ROOM_ID, "guest_name": GUEST, "check_in": DAY, "check_out": DAY}
 TRIP = {"trip_id": TRIP_ID, "departure_time": CLOCK, "arrival_time": CLOCK, "price": PRICE, "currency": CURRENCY}
+NOTE_ID = {"type": "string", "pattern": "^NT-[0-9]{5}$", "description": "Identifier of the note"}
+TITLE = {
+    "type": "string",
+    "description": "Title",
+    "examples": ["Anchors", "Bells", "Candles", "Drums", "Eels", "Flags"],
+}
+NOTE = {"note_id": NOTE_ID, "note_title": TITLE, "author_name": GUEST, "hours_old": COUNT}
 SORT = {"type": "string", "enum": ["price", "rating"], "description": "How to sort"}
 
 TOOLS = {
@@ -78,6 +85,8 @@ TOOLS = {
             ["city"],
         ),
         a_tool("get_trip", {"trip_id": TRIP_ID}, TRIP),
+        a_tool("create_note", {"note_title": TITLE, "folder": TITLE}, {"note_id": NOTE_ID, "note_title": TITLE}),
+        a_tool("list_notes", {"folder": TITLE, "author_name": GUEST}, {"notes": a_list(NOTE)}, ["folder"]),
     )
 }
 STAY = {"guest_name": "Clara Vogel", "check_in": "2026-06-12", "check_out": "2026-06-14"}
@@ -132,6 +141,23 @@ def test_what_was_created_is_listed_and_found(counter):
     assert [{name: item[name] for name in BOOKING} for item in listed] == [{n: booking[n] for n in BOOKING}]
     details = counter.call("get_booking", booking_id=booking["booking_id"])
     assert {name: details[name] for name in BOOKING} == {name: booking[name] for name in BOOKING}
+
+
+def test_what_was_just_made_is_listed_once_and_new(counter):
+    note = counter.call("create_note", note_title="Bells", folder="Flags")
+    listed = counter.call("list_notes", folder="Flags")["notes"]
+    assert [(item["note_title"], item["hours_old"]) for item in listed if item["note_id"] == note["note_id"]] == [
+        ("Bells", 0)
+    ]
+    assert len({item["note_id"] for item in listed}) == len({item["note_title"] for item in listed}) == len(listed)
+
+
+def test_what_was_made_is_nobody_elses(counter):
+    note = counter.call("create_note", note_title="Bells", folder="Flags")
+    listed = counter.call("list_notes", folder="Flags", author_name="Alan Moss")["notes"]
+    assert listed
+    assert {item["author_name"] for item in listed} == {"Alan Moss"}
+    assert note["note_id"] not in {item["note_id"] for item in listed}
 
 
 def test_what_was_changed_shows_the_change(counter):

@@ -129,7 +129,7 @@ class Imagination:
         filters = self._find_common(items.get("properties", {}))
         gone = self.world.gone()
         listed = [] if self.action != "read" else self.world.created_like(items, self.arguments)[:size]
-        listed = [self._object(items, {**filters, **item}) for item in listed]
+        listed = [self._object(items, {**_just_made(items), **filters, **item}) for item in listed]
         for _ in range(size * 6):
             if len(listed) >= size:
                 break
@@ -204,6 +204,22 @@ class Imagination:
                 return value
         limit = high if low is None else low
         return limit if _fits(schema, limit) else draw_value(field, schema, self.rng, self.today)
+
+
+def _just_made(schema: JSON) -> JSON:
+    """Return what a listing says of the age of a thing that was made in this dialogue: as little as it can."""
+    ages = {
+        name: part
+        for name, part in schema.get("properties", {}).items()
+        if part.get("type") in ("integer", "number") and _SPANS & set(words_of(name)) and _AGES & set(words_of(name))
+    }
+    return {name: max(0, part.get("minimum", 0)) for name, part in ages.items()}
+
+
+_SPANS, _AGES = (
+    frozenset("minutes hours days weeks".split()),
+    frozenset("open old age ago since waiting running".split()),
+)
 
 
 def _between(value: Any, low: Any, high: Any) -> bool:

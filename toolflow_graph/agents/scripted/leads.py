@@ -18,7 +18,7 @@ field, of a neighbouring field or of the same, one that goes on from an earlier 
 Fresh = Callable[[Sequence[str]], str]
 """Draws a line that has not been said yet."""
 
-_SAYS_SO = {"shift": 1.0, "far": 0.85, "near": 0.7, "same": 0.35}
+_SAYS_SO = {"shift": 1.0, "far": 0.95, "near": 0.8, "same": 0.35}
 """How often somebody says that they turn to another matter."""
 
 
@@ -50,4 +50,4 @@ def lead_aside(rng: random.Random, fresh: Fresh) -> list[JSON]:
     return [acts.say(fresh(bank("asides")), leads=True)] if rng.random() < _ADMITS else []
 
 
-_RESUMES, _ADMITS = 0.7, 0.7
+_RESUMES, _ADMITS = 0.7, 0.9

@@ -8,7 +8,7 @@ from typing import Any
 
 from toolflow_graph.agents.scripted.sense import sense, words_of
 from toolflow_graph.types import JSON, Tool
-from toolflow_graph.values import is_identifier, is_reference
+from toolflow_graph.values import is_identifier, is_reference, kind_of
 
 __all__ = ["World"]
 
@@ -58,7 +58,7 @@ class World:
         found = []
         for fields in self.objects.values():
             made = fields.get("~made") and not fields.get("~gone") and own is not None and fields.get("~id") == own
-            if made and all(fields.get(name, value) == value for name, value in arguments.items()):
+            if made and all(_agrees(fields, name, value) for name, value in arguments.items()):
                 found.append({name: fields[name] for name in properties if name in fields})
         return found
 
@@ -101,6 +101,11 @@ class World:
                     for own, key in _ids(item, inner)[:1]:
                         self._keep(key, {**about, **_scalars(item), "~id": own})
                     self._note(item, inner, about)
+
+
+def _agrees(fields: JSON, name: str, value: Any) -> bool:
+    """Say whether an object may be one that was asked for; whose it is has to be known."""
+    return bool(fields[name] == value) if name in fields else kind_of(name, {"type": "string"}) != "person"
 
 
 def _is_id(name: str, schema: JSON) -> bool:
