@@ -12,7 +12,7 @@ from toolflow_graph.settings import parse_settings
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
-SHOWN = 1
+SHOWN = 12
 """Index of the dialogue in the excerpt, among the demo's twenty."""
 
 LONGEST = 150

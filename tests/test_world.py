@@ -77,6 +77,7 @@ TOOLS = {
         a_tool("list_bookings", {}, {"bookings": a_list({**BOOKING, "status": STATUS}), "total_count": COUNT}),
         a_tool("get_booking", {"booking_id": BOOKING_ID}, {**BOOKING, "status": STATUS}),
         a_tool("update_booking", {"booking_id": BOOKING_ID, "guest_name": GUEST}, {**BOOKING, "status": STATUS}),
+        a_tool("get_receipt", {"booking_id": BOOKING_ID}, {"booking_id": BOOKING_ID, "hotel_name": HOTEL}),
         a_tool("cancel_booking", {"booking_id": BOOKING_ID}, {"booking_id": BOOKING_ID, "status": STATUS}),
         a_tool(
             "search_trips",
@@ -125,6 +126,13 @@ def test_id_leads_back_to_its_object(counter):
     for room in counter.call("search_rooms", city="Zurich")["rooms"]:
         details = counter.call("get_room", room_id=room["room_id"])
         assert {name: details[name] for name in room} == room
+
+
+def test_object_leads_on_to_another_one(counter):
+    room = counter.call("search_rooms", city="Zurich")["rooms"][0]
+    booking = counter.call("create_booking", room_id=room["room_id"], **STAY)
+    receipt = counter.call("get_receipt", booking_id=booking["booking_id"])
+    assert receipt == {"booking_id": booking["booking_id"], "hotel_name": room["hotel_name"]}
 
 
 def test_details_stay_what_they_were_after_changes(counter):

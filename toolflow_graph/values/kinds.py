@@ -56,6 +56,7 @@ _PEOPLE = word_set(
     "traveler traveller organizer organiser reviewer manager doctor student teacher player artist actor director user "
     "member applicant candidate tenant driver agent person participant invitee beneficiary payee singer composer "
     "plaintiff defendant judge lawyer physician instructor tutor caller resident subscriber payer supervisor buyer "
+    "adviser advisor counsellor counselor consultant "
     "seller speaker engineer approver interviewer buddy officer courier visitor editor handler colleague musician "
     "celebrity scientist politician president athlete"
 )

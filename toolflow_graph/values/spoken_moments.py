@@ -96,7 +96,7 @@ def say_time(at: time, rng: random.Random, style: Style, *, dated: bool = False)
     if at.minute == 0:
         spoken = f"{spell(hour)} o'clock" if clear else f"{spell(hour)}{_daypart(at, clear=clear)}"
         forms = (f"{hour} {half_day}", spoken, f"{hour}{half_day}")
-    elif at.minute in _QUARTERS:
+    elif at.minute in _QUARTERS and (clear or at.hour % _NOON < _NOON - 1 or not _QUARTERS[at.minute][1]):
         words, later = _QUARTERS[at.minute]
         forms = (
             f"{words} {spell((hour % 12 + 1) if later else hour)}{_daypart(at, clear=clear)}",
@@ -111,7 +111,10 @@ def say_time(at: time, rng: random.Random, style: Style, *, dated: bool = False)
 
 
 _MORNING, _NOON = 7, 12
-"""Noon's name alone tells which half of the day is meant; those of the morning hours do beside a day."""
+"""Noon's name alone tells which half of the day is meant; those of the morning hours do beside a day.
+
+"Quarter to twelve in the morning" is said by nobody, and could be midnight.
+"""
 
 _QUARTERS = {15: ("quarter past", False), 30: ("half past", False), 45: ("quarter to", True)}
 

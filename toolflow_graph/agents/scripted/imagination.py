@@ -32,6 +32,8 @@ _HIGH = frozenset(("max", "maximum", "before", "latest", "until"))
 _TEXT: JSON = {"type": "string"}
 
 
+_DRAWS = 8
+
 _LEFT_OUT = 0.25
 """How often an optional field of a result is missing."""
 
@@ -47,6 +49,7 @@ class Imagination:
         self.today = scene.today
         home = home_of(scene.seed, scene.index)
         self.currencies = home.currencies
+        self.now = home.now
         self.rng = scene.rng("result", tool.name, repr(sorted(arguments.items(), key=repr)))
         self.action = sense(tool).action
         self.siblings: set[str] = set()
@@ -120,7 +123,17 @@ class Imagination:
             return line.rpartition(", ")[0] if alone else line
         if enum and "currency" in words:
             return next((code for code in self.currencies if code in enum), enum[0])
-        return draw_value(name, schema, self.rng, self.today)
+        value = draw_value(name, schema, self.rng, self.today)
+        if top and self.action in ("create", "update") and kind_of(name, schema) == "time" and not self._has_day():
+            for _ in range(_DRAWS):
+                if value > f"{self.now:%H:%M}":
+                    break
+                value = draw_value(name, schema, self.rng, self.today)
+        return value
+
+    def _has_day(self) -> bool:
+        """Say whether a day is known, so that a time of day need not be one of today that lies ahead."""
+        return any(kind_of(name, _TEXT) == "date" for name in self.known)
 
     def _list(self, schema: JSON) -> list[JSON]:
         items = schema["items"]

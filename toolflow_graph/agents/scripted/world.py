@@ -26,12 +26,17 @@ class World:
         self.facts: list[JSON] = list(world.get("facts", ()))
 
     def recall(self, arguments: JSON) -> JSON:
-        """Return the fields of all objects that the arguments name."""
+        """Return the fields of all objects that the arguments name, and of those that these name: a booking's hotel."""
         known: JSON = {}
         for value in arguments.values():
-            if isinstance(value, str | int) and not isinstance(value, bool):
-                known |= self.objects.get(str(value), {})
+            known |= self._find(value)
+        for value in list(known.values()):
+            known = {**self._find(value), **known}
         return {key: value for key, value in known.items() if not key.startswith("~")}
+
+    def _find(self, value: Any) -> JSON:
+        plain = isinstance(value, str | int) and not isinstance(value, bool)
+        return self.objects.get(str(value), {}) if plain else {}
 
     def recall_alike(self, tool: Tool, arguments: JSON) -> JSON:
         """Return what an earlier call told of the same thing by its name or category: the budget for food, a contact.
