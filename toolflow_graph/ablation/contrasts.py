@@ -90,7 +90,7 @@ _PAPER = (
 _SCRIPTED: Mapping[Part, str] = {
     "graph": "all words are the grammar's, so this shows which tools come together, not how people talk of them",
     "plan": "without a plan the scripted user's requests are drawn apart from one another, over the same tools. A plan "
-    "links them by values (see dialogues with a chain), which neither embeddings nor entailment are made to see",
+    "links them by values (see dialogues with a chain), which embeddings are not made to see",
 }
 
 
