@@ -439,7 +439,7 @@ def test_dark_page_and_its_graph(run, tmp_path):
     with opened(tmp_path, gather_run(run), dark=True, fragment="/graph") as page:
         assert page.run("document.documentElement.dataset.theme") == "dark"
         inner = "document.querySelector('iframe')?.contentDocument"
-        page.wait(f"{inner}?.documentElement.dataset.theme === 'dark'")
+        page.wait(f"{inner}?.documentElement?.dataset.theme === 'dark'")
         page.wait(f"{inner}.getElementById('shown')?.textContent.startsWith('9 of 9 tools')")
         assert page.run(f"{inner}.getElementById('theme').hidden")
         page.run("element('theme').click()")

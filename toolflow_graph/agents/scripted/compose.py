@@ -9,7 +9,7 @@ from toolflow_graph.agents.scripted.complications import Complications, bound_by
 from toolflow_graph.agents.scripted.facts import Facts
 from toolflow_graph.agents.scripted.leads import Turn, lead_aside, lead_in, lead_on
 from toolflow_graph.agents.scripted.request_frames import Needs, choose_frame, standalone_frames
-from toolflow_graph.agents.scripted.sense import Link, sense
+from toolflow_graph.agents.scripted.sense import Link, sense, words_of
 from toolflow_graph.agents.scripted.speech import bank, pairs
 from toolflow_graph.errors import PlanError
 from toolflow_graph.types import JSON, Pattern, PlannedRequest, Tool
@@ -238,8 +238,8 @@ class Composer(Complications):
         return "near" if near else "far"
 
     def _undoes(self, tool: Tool) -> bool:
-        """Say whether a tool ends what was made, changed or kept earlier in the dialogue."""
-        if sense(tool).action != "end":
+        """Say whether a tool takes back what was made, changed or kept earlier in the dialogue."""
+        if words_of(tool.name)[0] not in _UNDO:
             return False
         done = [self.brief.tools[name] for name in self.made]
         ids = [
@@ -299,5 +299,8 @@ def complications(step: Step) -> list[Pattern]:
     """The patterns of a step beyond its kind."""
     return [p for p in step.patterns if p in ("missing_parameter", "tool_error", "correction", "search_tools")]
 
+
+_UNDO = frozenset("cancel delete remove revoke undo withdraw discard dismiss drop".split())
+"""Verbs of tools by which somebody takes back what is new; to merge or to close is progress."""
 
 _AFTER_CHOICE = ("", "", "", "", "", "So", "And", "Then", "Now")
