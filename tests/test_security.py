@@ -20,7 +20,7 @@ import toolflow_graph
 from disturbances import play
 from endpoint import Endpoint, QuickClock
 from judging import make_dialogues, make_judge
-from players import Players, recognise_role
+from players import Players
 from runs import copy_catalog, read_files, read_rows, run_all
 from test_cli_judge import ConstantEncoder
 from toolflow_graph.catalog import load_catalog
@@ -285,11 +285,11 @@ class Obedient:
     obeyed: list = field(default_factory=list)
 
     def __call__(self, body):
-        role = recognise_role(body)
+        role, dialogue = self.players.recognise(body)
         if self.role == role and INJECTION in json.dumps(body, ensure_ascii=False):
-            self.obeyed.append(body)
+            self.obeyed.append(dialogue)
             return self.obey(body)
-        if self.obeyed and self.role == "user" and role == "assistant":  # others go on talking
+        if dialogue in self.obeyed and self.role == "user" and role == "assistant":  # others go on talking
             return {"content": f"All right, that makes {len(body['messages'])}."}
         answer = self.players(body)
         return self.plant(role, answer) if self.plant else answer
