@@ -17,6 +17,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from toolflow_graph.agents.openai_format import label_turns, to_openai_messages
+from toolflow_graph.agents.scripted import acts
+from toolflow_graph.agents.scripted.speech import bank
 from toolflow_graph.agents.search_tools import SEARCH_TOOLS
 from toolflow_graph.dialogue.graph import build_graph, step_limit
 from toolflow_graph.dialogue.stage import load_stage
@@ -548,6 +550,18 @@ def test_rule_holds_in_every_dialogue(played, rule):
     assert about
     broken = [(dialogue.index, said) for dialogue in about for said in rule(dialogue)]
     assert not broken, f"{len(broken)}: {broken[:5]}"
+
+
+def test_regrets_are_about_what_is_new(played):
+    """Whoever takes something back has just had it done: the call takes its id from an earlier result."""
+    regretted = 0
+    for outline in (dialogue.plan.outline for dialogue in played):
+        for act in outline["acts"]:
+            if any(part.get("text") in bank("regrets") for part in act.get("parts", ())):
+                calls = [outline["calls"][part["call"]] for part in act["parts"] if part["kind"] == "request"]
+                assert any(acts.is_reference(value) for call in calls for value in call["arguments"].values()), act
+                regretted += 1
+    assert regretted
 
 
 # Every rule finds what it is there to find.

@@ -225,10 +225,8 @@ class Composer(Complications):
 
     def _find_turn(self, step: Step, last_domain: str) -> Turn:
         """Say how a request stands to what went before it."""
-        if self._undoes(step.tools[-1]):
-            return "undoing"
         if step.links:
-            return "linked"
+            return "undoing" if self._undoes(step.tools[-1]) else "linked"
         if self.domain == last_domain:
             return "same"
         speech, before = self.brief.domains.get(self.domain), self.brief.domains.get(last_domain)
