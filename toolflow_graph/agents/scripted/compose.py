@@ -226,7 +226,7 @@ class Composer(Complications):
     def _find_turn(self, step: Step, last_domain: str) -> Turn:
         """Say how a request stands to what went before it."""
         if step.links:
-            return "undoing" if self._undoes(step.tools[-1]) else "linked"
+            return "undoing" if len(step.tools) == 1 and self._undoes(step.tools[0]) else "linked"
         if self.domain == last_domain:
             return "same"
         speech, before = self.brief.domains.get(self.domain), self.brief.domains.get(last_domain)
