@@ -28,6 +28,8 @@ class Composer(Complications):
         if step.tools:
             last_domain, self.domain = self.domain, step.tools[0].domain
             self.turn = self._find_turn(step, last_domain)
+        else:
+            self.turn = "same"  # what no tool serves is of the field that is spoken of
         self._compose(step)
         self.after_talk = step.patterns[0] in ("chitchat", "irrelevant")
         calls = self.calls[first_call:]
