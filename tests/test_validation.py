@@ -424,6 +424,14 @@ def test_each_flaw_is_caught_by_its_check_alone(check, name, change):
     assert {finding.check for finding in errors} == {check}, errors
 
 
+@pytest.mark.parametrize("said", ["does anyone in my household have blood type A", "how do I get to Studio Or"])
+def test_a_name_in_capitals_may_end_a_text(said):
+    good = GOOD["budget"]()
+    good.messages.append({"role": "user", "content": said})
+    good.messages.append({"role": "assistant", "content": "I have nothing here that tells that."})
+    assert [f for f in report(good).findings if f.check == "truncated"] == []
+
+
 def test_every_check_has_broken_dialogues():
     named = {check.__name__.removeprefix("check_") for check in CHECKS} | {"provenance"}
     names = {

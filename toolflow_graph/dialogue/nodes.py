@@ -13,6 +13,7 @@ from toolflow_graph.agents.openai_format import label_turns, to_openai_messages
 from toolflow_graph.agents.place import plan_nothing
 from toolflow_graph.agents.roles import Aside, Brief, Scene, derive_rng
 from toolflow_graph.agents.search_tools import SEARCH_TOOLS
+from toolflow_graph.by_identity import remember_by_identity
 from toolflow_graph.dialogue.briefs import count_improvised, draw_patterns, find_brief, make_brief
 from toolflow_graph.dialogue.stage import Stage, load_stage
 from toolflow_graph.dialogue.state import DialogueState, find_additions
@@ -178,21 +179,14 @@ def set_scene(state: DialogueState, settings: DialogueSettings, stage: Stage, me
     )
 
 
-_PLANS: dict[int, tuple[JSON, DialoguePlan]] = {}
-
-
 def _plan(state: DialogueState) -> DialoguePlan:
     """Return the plan in the state; parsed once for as long as the state holds the same object."""
-    source = state["plan"]
-    known = _PLANS.get(id(source))
-    if known is None or known[0] is not source:
-        if len(_PLANS) > _PLANS_KEPT:
-            _PLANS.clear()
-        known = _PLANS[id(source)] = (source, DialoguePlan.model_validate(source))
-    return known[1]
+    return _parse_plan(state["plan"])
 
 
-_PLANS_KEPT = 1024
+@remember_by_identity(256)
+def _parse_plan(source: JSON) -> DialoguePlan:
+    return DialoguePlan.model_validate(source)
 
 
 async def user(state: DialogueState, runtime: Context) -> JSON:

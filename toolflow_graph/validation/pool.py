@@ -6,6 +6,7 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
+from toolflow_graph.by_identity import remember_by_identity
 from toolflow_graph.types import JSON
 from toolflow_graph.validation.derivation import add_up, is_addable, is_converted, is_near, measured, step_days
 from toolflow_graph.values.moments import parse_moment
@@ -140,7 +141,7 @@ class Pool:
     def add_schemas(self, tools: Mapping[str, JSON]) -> None:
         """Add the limits and choices that the offered tools' parameters name."""
         for tool in tools.values():
-            numbers, choices = _limits(tool)
+            numbers, choices = _limits(tool.get("parameters") or _NO_PARAMETERS)
             self.numbers |= numbers
             for choice in choices:
                 self._add_string(choice)
@@ -256,8 +257,6 @@ class Pool:
         return any(abs(gap - seconds) <= slack for gap in gaps)
 
 
-_LIMITS_OF: dict[int, tuple[JSON, frozenset[Decimal], tuple[str, ...]]] = {}
-_KEPT = 20000
 _CLOCK_SLACK, _HEDGED_CLOCK_SLACK = 1, 20
 """Minutes by which a time that was worked out may be rounded, plainly and with a word such as "about"."""
 
@@ -266,17 +265,16 @@ _COMPARED = 60
 """Amounts among which a difference is looked for."""
 
 
-def _limits(tool: JSON) -> tuple[frozenset[Decimal], tuple[str, ...]]:
-    """Return the numbers and the choices with digits of a tool's parameters; each tool is read once."""
-    known = _LIMITS_OF.get(id(tool))
-    if known is None or known[0] is not tool:
-        numbers: set[Decimal] = set()
-        choices: list[str] = []
-        _collect(tool.get("parameters") or {}, numbers, choices)
-        if len(_LIMITS_OF) > _KEPT:
-            _LIMITS_OF.clear()
-        known = _LIMITS_OF[id(tool)] = (tool, frozenset(numbers), tuple(choices))
-    return known[1], known[2]
+_NO_PARAMETERS: JSON = {}
+
+
+@remember_by_identity(2048)
+def _limits(parameters: JSON) -> tuple[frozenset[Decimal], tuple[str, ...]]:
+    """Return the numbers and the choices with digits of a tool's parameters."""
+    numbers: set[Decimal] = set()
+    choices: list[str] = []
+    _collect(parameters, numbers, choices)
+    return frozenset(numbers), tuple(choices)
 
 
 def _collect(schema: JSON, numbers: set[Decimal], choices: list[str]) -> None:

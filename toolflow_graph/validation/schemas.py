@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError, UnknownType, ValidationError
 from jsonschema.validators import extend
 
+from toolflow_graph.by_identity import remember_by_identity
 from toolflow_graph.types import JSON
 
 __all__ = ["schema_errors"]
@@ -29,8 +30,6 @@ def _multiple_of(_validator: Any, step: Any, instance: Any, _schema: Any) -> Ite
 
 
 _Validator: Any = extend(Draft202012Validator, {"multipleOf": _multiple_of})  # type: ignore[no-untyped-call]
-_BY_ID: dict[int, tuple[JSON, Any]] = {}
-_KEPT = 20000
 _BROKEN = (SchemaError, UnknownType, re.error, TypeError, AttributeError)
 
 
@@ -53,15 +52,9 @@ def _shorten(message: str) -> str:
     return message if len(message) <= 200 else message[:100] + " … " + message[-90:]
 
 
+@remember_by_identity(2048)
 def _validator(schema: JSON) -> Any:
-    known = _BY_ID.get(id(schema))
-    if known is not None and known[0] is schema:
-        return known[1]
-    validator = _compile(json.dumps(schema, sort_keys=True, default=str))
-    if len(_BY_ID) > _KEPT:
-        _BY_ID.clear()
-    _BY_ID[id(schema)] = (schema, validator)
-    return validator
+    return _compile(json.dumps(schema, sort_keys=True, default=str))
 
 
 @lru_cache(maxsize=8192)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from toolflow_graph.by_identity import remember_by_identity
 from toolflow_graph.errors import PlanError
 from toolflow_graph.frames import Frame, parse_frame
 from toolflow_graph.types import JSON, Tool
@@ -82,18 +83,9 @@ def _is_false(tool: Tool, name: str, value: object) -> bool:
     return tool.parameters["properties"][name].get("type") == "boolean" and not value
 
 
-_STANDALONE: dict[int, tuple[Tool, list[str]]] = {}
-
-
+@remember_by_identity()
 def standalone_frames(tool: Tool) -> list[str]:
-    """Return the request frames in which every required parameter can be said; kept for the life of the tool object."""
-    known = _STANDALONE.get(id(tool))
-    if known is None or known[0] is not tool:
-        known = _STANDALONE[id(tool)] = (tool, _find_standalone(tool))
-    return known[1]
-
-
-def _find_standalone(tool: Tool) -> list[str]:
+    """Return the request frames in which every required parameter can be said."""
     frames = tool.phrasings.requests if tool.phrasings is not None else ()
     return [frame for frame in frames if set(tool.required) <= _places(parse_frame(frame))]
 

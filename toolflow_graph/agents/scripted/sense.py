@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Literal
 
 from toolflow_graph.agents.scripted.phrasing import list_slot
+from toolflow_graph.by_identity import remember_by_identity
 from toolflow_graph.catalog.slots import iterate_slots, schema_at
 from toolflow_graph.types import Edge, Tool
 from toolflow_graph.values import is_identifier, is_reference, kind_of
@@ -64,20 +65,9 @@ class Sense:
         return self.listing is not None and path.startswith(f"{self.listing}.")
 
 
-_CACHE: dict[int, tuple[Tool, Sense]] = {}
-
-
+@remember_by_identity()
 def sense(tool: Tool) -> Sense:
-    """Return what the tool does; kept for the life of the tool object."""
-    cached = _CACHE.get(id(tool))
-    if cached is not None and cached[0] is tool:
-        return cached[1]
-    found = _sense(tool)
-    _CACHE[id(tool)] = (tool, found)
-    return found
-
-
-def _sense(tool: Tool) -> Sense:
+    """Return what the tool does."""
     properties = tool.parameters.get("properties", {})
     ids = tuple(n for n, s in properties.items() if is_identifier(n, s) or is_reference(n, s))
     needs = tuple(n for n in tool.required if n in properties and is_identifier(n, properties[n]))

@@ -14,22 +14,18 @@ from toolflow_graph.agents.scripted.verbalise.listings import make_items, make_p
 from toolflow_graph.agents.scripted.verbalise.mentions import find_slots, mention
 from toolflow_graph.agents.scripted.verbalise.nouns import Noun
 from toolflow_graph.agents.scripted.verbalise.requests import Request, make_requests
+from toolflow_graph.by_identity import remember_by_identity
 from toolflow_graph.types import JSON, Phrasings, Tool
 
 __all__ = ["with_phrasings"]
 
-_CACHE: dict[int, tuple[Tool, Tool]] = {}
 
-
+@remember_by_identity()
 def with_phrasings(tool: Tool) -> Tool:
     """Return the tool itself when it has phrasings, else a copy with phrasings made by rule and marked inferred."""
     if tool.phrasings is not None:
         return tool
-    cached = _CACHE.get(id(tool))
-    if cached is None or cached[0] is not tool:
-        made = tool.model_copy(update={"phrasings": _verbalise(tool), "inferred": (*tool.inferred, "phrasings")})
-        cached = _CACHE[id(tool)] = (tool, made)
-    return cached[1]
+    return tool.model_copy(update={"phrasings": _verbalise(tool), "inferred": (*tool.inferred, "phrasings")})
 
 
 def _verbalise(tool: Tool) -> Phrasings:
