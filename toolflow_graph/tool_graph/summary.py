@@ -1,14 +1,16 @@
 """Figures of a Tool Graph."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from toolflow_graph.tool_graph.rows import count_bits
+from toolflow_graph.tool_graph.incidence import Incidence
+from toolflow_graph.tool_graph.rows import NeighbourRows, count_bits
 
 if TYPE_CHECKING:
-    from toolflow_graph.tool_graph.graph import ToolGraph
+    from numpy.typing import NDArray
 
 __all__ = ["GraphSummary", "HubSlot", "summarise_graph"]
 
@@ -45,10 +47,16 @@ class GraphSummary:
     hub_slots: tuple[HubSlot, ...]
 
 
-def summarise_graph(tool_graph: "ToolGraph") -> GraphSummary:
-    """Count edges, neighbours and components, and rank the slots that stand in most tools."""
-    count, rows, incidence = len(tool_graph), tool_graph.rows, tool_graph.incidence
-    degrees = tool_graph.degrees
+def summarise_graph(
+    tools: Sequence[str],
+    strings: Sequence[str],
+    incidence: Incidence,
+    rows: NeighbourRows,
+    components: "NDArray[np.int64]",
+) -> GraphSummary:
+    """Count edges, neighbours and the tools of each component, and rank the slots that stand in most tools."""
+    count = len(tools)
+    degrees = np.array([count_bits(rows.joined(tool)) for tool in range(count)], np.int64)
     peers = fed = partnered = 0
     for tool in range(count):
         peers += count_bits(rows.peers(tool))
@@ -58,23 +66,23 @@ def summarise_graph(tool_graph: "ToolGraph") -> GraphSummary:
     return GraphSummary(
         tools=count,
         slots=len(incidence.takes.strings) + len(incidence.gives.strings),
-        strings=len(tool_graph.strings),
+        strings=len(strings),
         pp_edges=peers // 2,
         pr_edges=fed,
         density=float(degrees.sum() / (count * (count - 1))) if count > 1 else 0.0,
         degrees=tuple(degrees.tolist()),
-        components=tuple(sorted(np.bincount(tool_graph.components).tolist(), reverse=True)),
-        isolated=tuple(tool_graph.tools[position] for position in np.flatnonzero(degrees == 0)),
+        components=tuple(sorted(np.bincount(components).tolist(), reverse=True)),
+        isolated=tuple(tools[position] for position in np.flatnonzero(degrees == 0).tolist()),
         partnered=partnered,
-        hub_slots=_rank_hubs(tool_graph),
+        hub_slots=_rank_hubs(strings, incidence),
     )
 
 
-def _rank_hubs(tool_graph: "ToolGraph") -> tuple[HubSlot, ...]:
-    takes, gives = tool_graph.incidence.takes.owners, tool_graph.incidence.gives.owners
+def _rank_hubs(strings: Sequence[str], incidence: Incidence) -> tuple[HubSlot, ...]:
+    takes, gives = incidence.takes.owners, incidence.gives.owners
     standing = np.diff((takes + gives).tocsr().indptr)
     takers, givers = np.diff(takes.indptr), np.diff(gives.indptr)
     both = takers + givers - standing
     edges = takers * (takers - 1) // 2 + takers * givers - both
     order = np.lexsort((np.arange(len(standing)), -edges, -standing))[:_HUBS]
-    return tuple(HubSlot(tool_graph.strings[s], int(standing[s]), int(edges[s])) for s in order if standing[s] > 1)
+    return tuple(HubSlot(strings[s], int(standing[s]), int(edges[s])) for s in order if standing[s] > 1)

@@ -24,7 +24,7 @@ _ENDED = re.compile(r"[.!?…:)\]\"'”’*`]\s*$|[^\w\s,;(\[{\-–—/&+]\s*$")
 _LINKS = "and|or|the|a|an|because|but|your|my|our|their|its|than|which|whose|from the"
 # inside a sentence only small letters link: "blood type A" and "Studio Or" end on names
 _DANGLING = re.compile(
-    rf"(?:[,;(\[{{–—/&+]|\s-|\b(?:{_LINKS})|(?:^|[.!?…:]\s+)(?i:{_LINKS}))\s*$",
+    rf"(?:[,;(\[{{–—/&+]|\s-|\s(?:{_LINKS})|(?:^|[.!?…:]\s+)(?i:{_LINKS}))\s*$",
 )
 _HANGING = re.compile(r"\b(?:of|to|with|for|at|in|on|by|is|are|was|will|that|if|from|about|between|into)\s*$")
 _LIST_LINE = re.compile(r"^\s*(?:[-*•|]|\d+[.)])\s|\|\s*$")
