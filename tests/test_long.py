@@ -181,6 +181,21 @@ def test_nobody_spends_money_on_the_day_of_an_interview_to_come(long):
         assert drawn <= home.now.date()
 
 
+def test_what_follows_from_an_interview_does_not_begin_before_it():
+    home = home_of(3, 1)
+    interview = home.now.date() + timedelta(days=5)
+    start = make_tool("start_onboarding", candidate_id={"type": "string"}, first_day=DAY)
+    first_days = {True: [], False: []}
+    for linked, days in first_days.items():
+        for number in range(60):
+            facts = Facts(home, random.Random(number))
+            facts.note({"interview_date": interview.isoformat()} if linked else {})
+            drawn = facts.draw(start, ("candidate_id",), ())
+            days.append(date.fromisoformat(drawn["first_day"]))
+    assert min(first_days[True]) >= interview
+    assert min(first_days[False]) < interview  # a day of its own may well be earlier
+
+
 def test_days_and_streets_stay_in_the_city_they_were_said_of():
     home = home_of(3, 1)
     deliver = make_tool("find_delivery", delivery_address={"type": "string"}, event_date=DAY)

@@ -95,6 +95,8 @@ class Facts:
         values = dict(coherent(values, tool.parameters, self.rng))
         if sense(tool).action in ("create", "update") and not _IN_THE_PAST & set(words_of(tool.name)):
             values = self._put_ahead(values, tool.parameters)
+            if fed and sense(tool).action == "create":
+                values = self._put_after(values, tool.parameters)
         if any(kind_of(name, properties[name]) == "city" for name in values):
             return {n: street_only(v) if kind_of(n, properties[n]) == "address" else v for n, v in values.items()}
         return values
@@ -110,6 +112,17 @@ class Facts:
                 if not self._is_over(values[name], today=bool(days)):
                     break
                 values = dict(coherent({**values, name: self._fresh(name, properties[name], values)}, schema, self.rng))
+        return values
+
+    def _put_after(self, values: JSON, schema: JSON) -> JSON:
+        """Return the values with new days not before those of what they build on: no first day before the interview."""
+        properties = schema["properties"]
+        latest = max((v for n, v in self.at_hand().items() if kind_of(n, _TEXT) == "date"), default="")
+        for name in [n for n in values if kind_of(n, properties[n]) == "date" and values[n] != self.said.get(n)]:
+            for _ in range(_DRAWS if str(values[name]) < str(latest) else 0):
+                later = {**values, name: self._fresh(name, properties[name], values)}
+                if str(later[name]) >= str(latest):
+                    return dict(coherent(later, schema, self.rng))
         return values
 
     def _is_over(self, value: Any, *, today: bool) -> bool:

@@ -167,7 +167,7 @@ class _Voice:
                     self.rng.setstate(state)
                     others.append(wording.item([frame], other, result, arguments, "user"))
             if words and words not in others:
-                return decapitalise(words)
+                return words if frame.startswith("{") else decapitalise(words)  # a name keeps its capital
         return None
 
     def _give(self, part: JSON) -> str:
