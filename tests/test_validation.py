@@ -424,7 +424,9 @@ def test_each_flaw_is_caught_by_its_check_alone(check, name, change):
     assert {finding.check for finding in errors} == {check}, errors
 
 
-@pytest.mark.parametrize("said", ["does anyone in my household have blood type A", "how do I get to Studio Or", "the team? team-a"])
+@pytest.mark.parametrize(
+    "said", ["does anyone in my household have blood type A", "how do I get to Studio Or", "the team? team-a"]
+)
 def test_a_name_may_end_a_text(said):
     good = GOOD["budget"]()
     good.messages.append({"role": "user", "content": said})

@@ -213,6 +213,16 @@ def test_a_list_that_may_be_empty_is_not_drawn_empty():
     assert draw_value("tags", {**schema, "maxItems": 0}, rng, TODAY) == []
 
 
+def test_net_pay_is_what_deductions_leave():
+    number = {"type": "number", "minimum": 0}
+    taken = {"type": "object", "properties": {"income_tax": number, "social_security": number}}
+    schema = {"type": "object", "properties": {"gross_pay": number, "net_pay": number, "deductions": taken}}
+    slip = {"gross_pay": 4490, "net_pay": 2355.54, "deductions": {"income_tax": 700.5, "social_security": 240}}
+    assert coherent(slip, schema, random.Random(1))["net_pay"] == 3549.5
+    without = {"gross_pay": 4490, "net_pay": 2355.54}
+    assert coherent(without, schema, random.Random(1)) == without
+
+
 def test_examples_in_a_description_are_used():
     schema = {"type": "string", "description": "The platform, e.g. 'Xbox', 'PC'"}
     assert draw_value("platform", schema, random.Random(1), TODAY) in ("Xbox", "PC")

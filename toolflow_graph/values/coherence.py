@@ -59,6 +59,7 @@ def coherent(obj: JSON, schema: JSON, rng: random.Random, fixed: Collection[str]
     result = dict(obj)
     _order_pairs(result, properties, rng, fixed)
     _add_up(result, properties)
+    _take_off(result, properties)
     _match_people(result, properties, rng)
     _match_countries(result, properties)
     return {**result, **{name: obj[name] for name in fixed if name in obj}}
@@ -151,6 +152,18 @@ def _add_up(result: JSON, properties: JSON) -> None:
         product = Decimal(str(result[price])) * Decimal(str(result[quantity]))
         integer = properties.get(total, {}).get("type") == "integer"
         _set(result, {total: exact(product, integer=integer)}, properties)
+
+
+def _take_off(result: JSON, properties: JSON) -> None:
+    """Make the net amount what is left of the gross one after the deductions, where these are listed."""
+    gross, net = (next((name for name in result if word in split_words(name)), None) for word in ("gross", "net"))
+    deducted = result.get("deductions")
+    if gross is None or net is None or not isinstance(deducted, dict):
+        return
+    amounts = [result[gross], *deducted.values()]
+    if all(isinstance(amount, int | float) and not isinstance(amount, bool) for amount in amounts):
+        left = Decimal(str(amounts[0])) - sum((Decimal(str(amount)) for amount in amounts[1:]), Decimal())
+        _set(result, {net: exact(left, integer=properties.get(net, {}).get("type") == "integer")}, properties)
 
 
 def _match_people(result: JSON, properties: JSON, rng: random.Random) -> None:

@@ -62,7 +62,9 @@ class Composer(Complications):
         self.facts = Facts(self.home, self.rng, long=self.long)
 
     def close(self) -> None:
-        """End the dialogue, now and then with a word of thanks."""
+        """End the dialogue, now and then with a word of thanks; nobody is delighted at having been told no."""
+        if self.acts and {"decline", "error"} & {part["kind"] for part in self.acts[-1].get("parts", ())}:
+            return
         if self.rng.random() < 0.15 + 0.4 * self.manner.chatty:
             speech = self.brief.domains.get(self.domain)
             own = list(speech.closings) if speech is not None else []

@@ -124,7 +124,8 @@ class Imagination:
         if enum and "currency" in words:
             return next((code for code in self.currencies if code in enum), enum[0])
         value = draw_value(name, schema, self.rng, self.today)
-        if top and self.action in ("create", "update") and kind_of(name, schema) == "time" and not self._has_day():
+        ahead = words & _TO_COME or (top and self.action in ("create", "update"))
+        if ahead and kind_of(name, schema) == "time" and not self._has_day():
             for _ in range(_DRAWS):
                 if value > f"{self.now:%H:%M}":
                     break
@@ -228,6 +229,9 @@ def _just_made(schema: JSON) -> JSON:
     }
     return {name: max(0, part.get("minimum", 0)) for name, part in ages.items()}
 
+
+_TO_COME = frozenset("restored resumes reopens next".split())
+"""Words of times of day that have not come yet when they are told."""
 
 _SPANS, _AGES = (
     frozenset("minutes hours days weeks".split()),
