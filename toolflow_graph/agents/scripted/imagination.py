@@ -32,7 +32,7 @@ _HIGH = frozenset(("max", "maximum", "before", "latest", "until"))
 _TEXT: JSON = {"type": "string"}
 
 
-_DRAWS = 8
+_DRAWS = 40
 
 _LEFT_OUT = 0.25
 """How often an optional field of a result is missing."""
@@ -124,8 +124,8 @@ class Imagination:
         if enum and "currency" in words:
             return next((code for code in self.currencies if code in enum), enum[0])
         value = draw_value(name, schema, self.rng, self.today)
-        ahead = words & _TO_COME or (top and self.action in ("create", "update"))
-        if ahead and kind_of(name, schema) == "time" and not self._has_day():
+        ahead = words & _TO_COME or (top and self.action in ("create", "update") and not self._has_day())
+        if ahead and kind_of(name, schema) == "time":
             for _ in range(_DRAWS):
                 if value > f"{self.now:%H:%M}":
                     break
