@@ -305,7 +305,7 @@ def test_storm_ends_with_as_many_dialogues_as_wanted_and_every_request_accounted
     models = {"timeout_s": 4, "patience_s": 600, "max_repairs": 10}
     players = Players(settle({**plain, "max_attempts": 30}, 12))
     with Endpoint(players, storm=storm, seed=3, slow_s=30) as endpoint:
-        settings = settle({**plain, "concurrency": 4, "max_attempts": 30}, 12, **reach(endpoint, **models))
+        settings = settle({**plain, "concurrency": 12, "max_attempts": 30}, 12, **reach(endpoint, **models))
         load_stage(settings).client._clock = QuickClock()
         records = play(settings, out=tmp_path / "run")
     accepted = [record for record in records if is_accepted(record)]
