@@ -30,8 +30,8 @@ def pytest_configure(config):
 
 
 def pytest_xdist_auto_num_workers():
-    """Two workers more than there are cores: much of what is tested waits for processes, servers and browsers."""
-    return (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1) + 2
+    """One worker more than there are cores: much of what is tested waits for processes, servers and browsers."""
+    return (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(items):
