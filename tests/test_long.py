@@ -114,6 +114,18 @@ def test_what_cannot_be_said_leaves_no_trace(stage):
     assert (after, composer.facts.said, vars(composer.trail)) == (before, said, things)
 
 
+@pytest.mark.parametrize(("kind", "thanked"), [("answer", True), ("decline", False), ("error", False)])
+def test_nobody_is_delighted_at_having_been_told_no(stage, kind, thanked):
+    brief = draw_brief(LONG, stage, 1, ["single"], 0)
+    lengths = set()
+    for seed in range(30):
+        composer = Composer(brief, home_of(LONG.seed, 1), random.Random(seed))
+        composer.acts.append({"by": "assistant", "request": 0, "parts": [{"kind": kind, "call": 0}]})
+        composer.close()
+        lengths.add(len(composer.acts))
+    assert lengths == ({1, 3} if thanked else {1})
+
+
 def test_a_thing_is_at_hand_until_something_else_was_spoken_of():
     trail = Trail(1)
     trail.hear(0, 2)

@@ -330,6 +330,8 @@ BROKEN = {
         "inside_a_sentence": ("trip", say(27, "I can't change the class of a ticket with what I")),
         "comma": ("trip", say(11, "Aisle is fine,")),
         "dangling_user": ("budget", say(5, "move 50 over from eating out and")),
+        "dangling_capitals": ("budget", say(5, "MOVE 50 OVER FROM EATING OUT AND")),
+        "dangling_after_quote": ("budget", say(5, 'move 50 over from eating out and "the')),
         "dangling_assistant": ("budget", say(8, "Done. Groceries now has €181.25 left and")),
         "inside_a_quotation": ("trip", say(14, 'Done: coach 4, seat 52, €29.40. The code is "')),
     },

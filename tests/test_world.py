@@ -9,6 +9,7 @@ from jsonschema import Draft202012Validator
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from toolflow_graph.agents.roles import Scene, ToolCall
+from toolflow_graph.agents.scripted.home import home_of
 from toolflow_graph.agents.scripted.promised import require_paths
 from toolflow_graph.agents.scripted.simulator import ScriptedToolSimulator
 from toolflow_graph.types import DialoguePlan, PlannedRequest, Scenario, Tool
@@ -86,6 +87,7 @@ TOOLS = {
             ["city"],
         ),
         a_tool("get_trip", {"trip_id": TRIP_ID}, TRIP),
+        a_tool("list_outages", {"city": CITY}, {"outages": a_list({"street": TITLE, "restored_by": CLOCK})}),
         a_tool("create_note", {"note_title": TITLE, "folder": TITLE}, {"note_id": NOTE_ID, "note_title": TITLE}),
         a_tool("list_notes", {"folder": TITLE, "author_name": GUEST}, {"notes": a_list(NOTE)}, ["folder"]),
     )
@@ -149,6 +151,16 @@ def test_what_was_created_is_listed_and_found(counter):
     assert [{name: item[name] for name in BOOKING} for item in listed] == [{n: booking[n] for n in BOOKING}]
     details = counter.call("get_booking", booking_id=booking["booking_id"])
     assert {name: details[name] for name in BOOKING} == {name: booking[name] for name in BOOKING}
+
+
+def test_what_is_still_out_is_back_later_than_now(counter):
+    now = home_of(counter.seed, 0).now
+    outages = counter.call("list_outages", city="Lyon")["outages"]
+    assert outages
+    for outage in outages:
+        hour, minute = map(int, outage["restored_by"].split(":"))
+        ahead = (now.replace(hour=hour, minute=minute) - now).total_seconds() / 3600
+        assert ahead > 0 or (now.hour >= 20 and ahead % 24 <= 4)  # after midnight
 
 
 def test_what_was_just_made_is_listed_once_and_new(counter):

@@ -116,7 +116,7 @@ class ToolGraph:
     @cached_property
     def summary(self) -> GraphSummary:
         """Size, density, degrees, components, isolated tools and the ten slots that stand in most tools."""
-        return summarise_graph(self.tools, self.strings, self.incidence, self.rows, self.components)
+        return summarise_graph(self.tools, self.strings, self.incidence, self.rows, self.degrees, self.components)
 
     @cached_property
     def _positions(self) -> dict[str, int]:

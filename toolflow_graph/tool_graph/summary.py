@@ -52,11 +52,11 @@ def summarise_graph(
     strings: Sequence[str],
     incidence: Incidence,
     rows: NeighbourRows,
+    degrees: "NDArray[np.int64]",
     components: "NDArray[np.int64]",
 ) -> GraphSummary:
     """Count edges, neighbours and the tools of each component, and rank the slots that stand in most tools."""
     count = len(tools)
-    degrees = np.array([count_bits(rows.joined(tool)) for tool in range(count)], np.int64)
     peers = fed = partnered = 0
     for tool in range(count):
         peers += count_bits(rows.peers(tool))

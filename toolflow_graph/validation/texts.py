@@ -22,9 +22,9 @@ def check_empty(dialogue: CheckedDialogue) -> Iterator[Finding]:
 
 _ENDED = re.compile(r"[.!?…:)\]\"'”’*`]\s*$|[^\w\s,;(\[{\-–—/&+]\s*$")
 _LINKS = "and|or|the|a|an|because|but|your|my|our|their|its|than|which|whose|from the"
-# inside a sentence only small letters link: "blood type A" and "Studio Or" end on names
+# inside a sentence only small letters link: "blood type A" and "team-a" end on names
 _DANGLING = re.compile(
-    rf"(?:[,;(\[{{–—/&+]|\s-|\s(?:{_LINKS})|(?:^|[.!?…:]\s+)(?i:{_LINKS}))\s*$",
+    rf"(?:[,;(\[{{–—/&+]|\s-|(?<![\w-])(?:{_LINKS})|(?:^|[.!?…:]\s+)(?i:{_LINKS}))\s*$",
 )
 _HANGING = re.compile(r"\b(?:of|to|with|for|at|in|on|by|is|are|was|will|that|if|from|about|between|into)\s*$")
 _LIST_LINE = re.compile(r"^\s*(?:[-*•|]|\d+[.)])\s|\|\s*$")
@@ -47,7 +47,8 @@ def check_truncated(dialogue: CheckedDialogue) -> Iterator[Finding]:
         last = _LAST_WORD.search(text)
         open_ended = assistant and careful and len(text.split()) > 3 and not _CODE_END.search(text)
         cut = careful and last and _is_cut(dialogue, indices, last[1])
-        if _DANGLING.search(text) or (assistant and _HANGING.search(text)) or open_ended or cut:
+        dangling = _DANGLING.search(text.lower() if text.isupper() else text)
+        if dangling or (assistant and _HANGING.search(text)) or open_ended or cut:
             told = f"the text stops short: …{text[-30:]!r}"
             yield Finding(check="truncated", message=told, message_index=index)
 

@@ -1,6 +1,7 @@
 """Makes up the result of a call: arguments echoed, known objects recalled, the rest drawn from the schema."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -32,7 +33,7 @@ _HIGH = frozenset(("max", "maximum", "before", "latest", "until"))
 _TEXT: JSON = {"type": "string"}
 
 
-_DRAWS = 40
+_DRAWS = 8
 
 _LEFT_OUT = 0.25
 """How often an optional field of a result is missing."""
@@ -123,14 +124,21 @@ class Imagination:
             return line.rpartition(", ")[0] if alone else line
         if enum and "currency" in words:
             return next((code for code in self.currencies if code in enum), enum[0])
-        value = draw_value(name, schema, self.rng, self.today)
         ahead = words & _TO_COME or (top and self.action in ("create", "update") and not self._has_day())
         if ahead and kind_of(name, schema) == "time":
-            for _ in range(_DRAWS):
-                if value > f"{self.now:%H:%M}":
-                    break
-                value = draw_value(name, schema, self.rng, self.today)
-        return value
+            return self._time_ahead(name, schema, sure=bool(words & _TO_COME))
+        return draw_value(name, schema, self.rng, self.today)
+
+    def _time_ahead(self, name: str, schema: JSON, *, sure: bool) -> Any:
+        """Return a time of day later than now if one is drawn; a sure one may be after midnight."""
+        value = draw_value(name, schema, self.rng, self.today)
+        for _ in range(_DRAWS):
+            if value > f"{self.now:%H:%M}":
+                return value
+            value = draw_value(name, schema, self.rng, self.today)
+        quarter = self.now.replace(minute=self.now.minute // 15 * 15)
+        soon = f"{quarter + timedelta(minutes=self.rng.randrange(30, 240, 15)):%H:%M}" if sure else value
+        return soon if _fits(schema, soon) else value
 
     def _has_day(self) -> bool:
         """Say whether a day is known, so that a time of day need not be one of today that lies ahead."""
